@@ -1,0 +1,383 @@
+"""Pages of channels, services and banks. Balances are pages of `records`, never of this room."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from channels import secrets
+from channels.models import (
+    Bank,
+    Channel,
+    ChannelService,
+    Currency,
+    RequiredField,
+    Service,
+    ServiceType,
+)
+from channels.upstreams import registry
+from channels.upstreams.base import SettingField
+from diamondpay.lib import admin_filters, admin_forms
+from diamondpay.lib.admin import AuditedAdmin, AuditedInline
+from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_list import Key
+
+_ON_OFF = {"enabled": "success", "disabled": "closed", "open": "success", "closed": "closed"}
+_PREFIX = "setting_"
+_BOUNDS = ("payment_lower_bound", "payment_upper_bound", "payout_lower_bound", "payout_upper_bound")
+
+
+class CurrencyForm(admin_forms.LockedForm):
+    """A currency keeps its code and decimals: amounts in the book were rounded to them."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("code", "exponent")
+
+
+@admin.register(Currency)
+class CurrencyAdmin(AuditedAdmin):
+    """Currencies and tokens. None is ever removed: accounts are opened with it."""
+
+    form = CurrencyForm
+    list_display = ("code", "name", "exponent", "is_crypto")
+    exact_search = (Key(field="code", label=_("code"), is_upper=True),)
+    fieldsets = ((None, {"fields": ("code", "name", "exponent", "is_crypto")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a currency."""
+        return False
+
+
+class RequiredFieldInline(AuditedInline):
+    """What orders of a service type must carry."""
+
+    model = RequiredField
+    fields = ("direction", "field", "is_required_in_forms", "is_required_over_api", "position")
+    ordering = ("direction", "position")
+
+
+class ServiceTypeForm(admin_forms.LockedForm):
+    """A service type keeps its code."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("code",)
+
+
+@admin.register(ServiceType)
+class ServiceTypeAdmin(AuditedAdmin):
+    """Service types with the fields they require."""
+
+    form = ServiceTypeForm
+    list_display = ("code", "name")
+    exact_search = (Key(field="code", label=_("code")),)
+    fieldsets = ((None, {"fields": ("code", "name")}),)
+    inlines = (RequiredFieldInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a service type."""
+        return False
+
+
+@admin.register(RequiredField)
+class RequiredFieldAdmin(AuditedAdmin):
+    """The declarations of all service types in one list."""
+
+    list_display = (
+        "id",
+        "service_type_id",
+        "direction",
+        "field",
+        "is_required_in_forms",
+        "is_required_over_api",
+    )
+    list_filter = (admin_filters.related("service_type"), admin_filters.choice("direction"))
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "service_type", "direction", "field", "is_required_in_forms", "is_required_over_api",
+                    "position",
+                )
+            },
+        ),
+    )  # fmt: skip
+
+
+class ServiceForm(admin_forms.LockedForm):
+    """A service keeps its id, direction and currency: orders and terms stand on them."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("id", "direction", "currency")
+
+
+_service = Columns(Service)
+
+
+@admin.register(Service)
+class ServiceAdmin(AuditedAdmin):
+    """Services that merchants can activate. One that is no longer wanted is closed."""
+
+    form = ServiceForm
+    list_display = (
+        "id", "name", _service.text("direction"), "service_type_id", "currency_id",
+        _service.badge("status", _ON_OFF), "expiry_seconds",
+    )  # fmt: skip
+    list_filter = (
+        admin_filters.choice("direction"),
+        admin_filters.choice("status"),
+        admin_filters.related("service_type"),
+        admin_filters.related("currency"),
+    )
+    exact_search = (Key(field="id", label=_("service id"), is_upper=True),)
+    fieldsets = (
+        (None, {
+            "fields": ("id", "name", "direction", "service_type", "currency", "status", "expiry_seconds"),
+        }),
+        (_("What the APIs ask and answer"), {
+            "fields": ("has_receiver", "requires_last_number", "requires_merchant_channel"),
+        }),
+    )  # fmt: skip
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a service; it is closed."""
+        return False
+
+
+class BankForm(admin_forms.LockedForm):
+    """A bank keeps its id and currency."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("id", "currency")
+
+
+@admin.register(Bank)
+class BankAdmin(AuditedAdmin):
+    """Banks that payers and recipients may name. One that is no longer served is not open."""
+
+    form = BankForm
+    list_display = ("id", "code", "name", "currency_id", "is_open")
+    list_filter = (
+        admin_filters.related("currency"),
+        admin_filters.flag("is_open", no=_("closed"), yes=_("open")),
+    )
+    exact_search = (
+        Key(field="id", label=_("bank id"), is_upper=True),
+        Key(field="code", label=_("bank code"), is_upper=True),
+    )
+    fieldsets = ((None, {"fields": ("id", "code", "name", "currency", "link", "is_open")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a bank; it is closed."""
+        return False
+
+
+class ChannelServiceForm(admin_forms.LockedForm):
+    """What an upstream charges and takes for a service. Fee and bounds are an act once they stand."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = (
+        "channel", "service", "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound",
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse bounds that are reversed, fees of 100 % and more, tolerances that make no sense."""
+        cleaned = super().clean()
+        self.refuse_fee()
+        self.refuse_negative("lower_bound", "upper_bound", "tolerance_below", "tolerance_above")
+        self.refuse_reversed("lower_bound", "upper_bound")
+        below = cleaned.get("tolerance_below")
+        if below is not None and below > 100:
+            self.add_error("tolerance_below", _("Give at most 100 %."))
+        return cleaned
+
+
+_CHANNEL_SERVICE_FIELDS = (
+    "service", "status", "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound",
+    "tolerance_below", "tolerance_above",
+)  # fmt: skip
+
+
+class ChannelServiceInline(AuditedInline):
+    """The services a channel carries. One that it should not carry is disabled."""
+
+    model = ChannelService
+    form = ChannelServiceForm
+    fields = _CHANNEL_SERVICE_FIELDS
+    can_delete = False
+
+
+_channel_service = Columns(ChannelService)
+
+
+@admin.register(ChannelService)
+class ChannelServiceAdmin(AuditedAdmin):
+    """The services of all channels in one list."""
+
+    form = ChannelServiceForm
+    list_display = (
+        "id", "channel_id", "service_id", _channel_service.badge("status", _ON_OFF),
+        _channel_service.text("fee_type"), _channel_service.number("fee_permillage"),
+        _channel_service.money("fee_fixed", currency="service.currency"),
+        _channel_service.money("lower_bound", currency="service.currency"),
+        _channel_service.money("upper_bound", currency="service.currency"),
+    )  # fmt: skip
+    list_filter = (
+        admin_filters.related("channel"),
+        admin_filters.related("service"),
+        admin_filters.choice("status"),
+    )
+    list_select_related = ("service__currency",)
+    fieldsets = ((None, {"fields": ("channel", *_CHANNEL_SERVICE_FIELDS)}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a channel service; it is disabled."""
+        return False
+
+
+class ChannelForm(admin_forms.LockedForm):
+    """A channel with the settings of its upstream. Secrets are written, never shown; empty leaves them."""
+
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("code", "currency", "upstream", *_BOUNDS)
+    upstream = forms.ChoiceField(
+        label=_("Upstream"), choices=lambda: [(name, name) for name in registry.names()]
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.settings_before: dict[str, str] = {}
+        if self.instance._state.adding:
+            return
+        self.settings_before = secrets.settings_of(self.instance)
+        for setting in setting_fields(self.instance):
+            # What was never set is shown empty: showing the default would store it with the next save.
+            if not setting.is_secret:
+                self.initial[_PREFIX + setting.name] = self.settings_before.get(setting.name, "")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse reversed bounds and settings with which the adapter cannot speak to its upstream."""
+        cleaned = super().clean()
+        self.refuse_negative(*_BOUNDS)
+        self.refuse_reversed("payment_lower_bound", "payment_upper_bound")
+        self.refuse_reversed("payout_lower_bound", "payout_upper_bound")
+        chosen = cleaned.get("upstream", "")
+        wanted = registry.ADAPTERS[chosen].setting_fields if chosen in registry.ADAPTERS else ()
+        for setting in wanted:
+            name = _PREFIX + setting.name
+            if name in self.fields and setting.is_required and not self._settings_after(wanted)[setting.name]:
+                self.add_error(name, _("The upstream needs this setting."))
+        if wanted and not self.errors:
+            try:
+                registry.adapter(name=chosen, settings=self._settings_after(wanted))
+            except ValueError as error:
+                raise ValidationError(_("The upstream refuses these settings: %s") % error) from None
+        return cleaned
+
+    def save(self, commit: bool = True) -> Any:
+        """Seal the settings with the row, only where one of them changed."""
+        wanted = registry.ADAPTERS[self.cleaned_data["upstream"]].setting_fields
+        after = self._settings_after(wanted)
+        if after != self.settings_before:
+            self.instance.settings_encrypted = secrets.seal_settings(after)
+        return super().save(commit)
+
+    def changed_settings(self) -> tuple[dict[str, object], dict[str, object]]:
+        """Return the settings that differ, as they were and are; of a secret only that it changed."""
+        wanted = registry.ADAPTERS[self.cleaned_data["upstream"]].setting_fields
+        after = self._settings_after(wanted)
+        before: dict[str, object] = {}
+        now: dict[str, object] = {}
+        for setting in wanted:
+            old, new = self.settings_before.get(setting.name, ""), after[setting.name]
+            if old != new:
+                before[_PREFIX + setting.name] = "(secret)" if setting.is_secret and old else old
+                now[_PREFIX + setting.name] = "(secret, changed)" if setting.is_secret else new
+        return before, now
+
+    def _settings_after(self, wanted: tuple[SettingField, ...]) -> dict[str, str]:
+        settings = {}
+        for setting in wanted:
+            typed = str(self.cleaned_data.get(_PREFIX + setting.name) or "").strip()
+            kept = self.settings_before.get(setting.name, "") if setting.is_secret else ""
+            settings[setting.name] = typed or kept
+        return settings
+
+
+_channel = Columns(Channel)
+
+
+@admin.register(Channel)
+class ChannelAdmin(AuditedAdmin):
+    """Channels: accounts at upstreams. One that is no longer used is disabled; orders stand on it."""
+
+    form = ChannelForm
+    list_display = (
+        "code", "name", "upstream", "currency_id", _channel.badge("status", _ON_OFF), "weight",
+        _channel.money("payment_lower_bound"), _channel.money("payment_upper_bound"),
+        _channel.money("payout_lower_bound"), _channel.money("payout_upper_bound"),
+    )  # fmt: skip
+    list_filter = (admin_filters.choice("status"), admin_filters.related("currency"))
+    list_select_related = ("currency",)
+    exact_search = (Key(field="code", label=_("channel")),)
+    fieldsets = (
+        (None, {"fields": ("code", "name", "upstream", "currency", "status", "weight")}),
+        (
+            _("Limits"),
+            {
+                "fields": _BOUNDS,
+                "description": _("Limits are typed once; changing one later is an act that needs approval."),
+            },
+        ),
+    )
+    inlines = (ChannelServiceInline,)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add the settings that the upstream's adapter declares."""
+        found = super().get_fieldsets(request, obj)
+        if obj is not None and not self.has_change_permission(request, obj):
+            return found
+        settings = [_PREFIX + setting.name for setting in setting_fields(obj)]
+        words = _("Secret settings are never shown. Leave one empty to keep it.")
+        return [*found, (_("Settings at the upstream"), {"fields": settings, "description": words})]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Make a form with a field for each setting of the adapter."""
+        fields = {_PREFIX + setting.name: _form_field(setting) for setting in setting_fields(obj)}
+        if obj is not None and not self.has_change_permission(request, obj):
+            fields = {}
+        kwargs["form"] = type("ChannelForm", (ChannelForm,), fields)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def audit_details(
+        self, form: Any, *, before: dict[str, object], after: dict[str, object]
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """Add which settings changed; secrets are named, not told."""
+        settings_before, settings_after = form.changed_settings()
+        return {**before, **settings_before}, {**after, **settings_after}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a channel; it is disabled."""
+        return False
+
+
+def setting_fields(channel: Channel | None) -> tuple[SettingField, ...]:
+    """Return the settings a channel's form asks for: its upstream's, or of a new channel every upstream's."""
+    chosen = channel.upstream if channel is not None else ""
+    if chosen in registry.ADAPTERS:
+        return registry.ADAPTERS[chosen].setting_fields
+    found = {
+        setting.name: setting
+        for name in registry.names()
+        for setting in registry.ADAPTERS[name].setting_fields
+    }
+    return tuple(found.values())
+
+
+def _form_field(setting: SettingField) -> forms.CharField:
+    if setting.is_secret:
+        widget: forms.Widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
+        return forms.CharField(label=setting.label, required=False, widget=widget, max_length=4000)
+    shown = forms.TextInput(attrs={"placeholder": setting.default})
+    return forms.CharField(
+        label=setting.label, required=False, initial=setting.default, max_length=2000, widget=shown
+    )

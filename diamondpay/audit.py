@@ -1,0 +1,39 @@
+"""The audit trail: one row for every write by a person or command, in the same transaction (A1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from diamondpay.models import AuditRow, User
+
+
+def write(
+    *,
+    action: str,
+    object_kind: str,
+    object_id: str,
+    now: datetime,
+    actor: str = "",
+    user: User | None = None,
+    address: str | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> AuditRow:
+    """Write who did what to which object; call it inside the transaction of the deed.
+
+    `before` and `after` are JSON-ready and already masked: no card number, ID number, phone or secret.
+    """
+    return AuditRow.objects.create(
+        created_at=now,
+        user=user,
+        actor=actor or (user.get_username() if user else "system"),
+        address=address,
+        action=action,
+        object_kind=object_kind,
+        object_id=object_id,
+        before=dict(before or {}),
+        after=dict(after or {}),
+        reason=reason,
+    )

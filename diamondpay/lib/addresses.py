@@ -1,0 +1,47 @@
+"""Where a request comes from, and whether that is on a list."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def client_address(request_meta: Mapping[str, object], trusted_proxy_count: int) -> str | None:
+    """Return the address that the outermost of our own proxies saw, or None when it is unknown.
+
+    Each trusted proxy appends the address it was called from to X-Forwarded-For; what stands further left
+    was written by the caller and proves nothing. With fewer hops than trusted proxies somebody went round
+    one of them, so only the address of the connection itself is believed.
+    """
+    peer = _parsed(str(request_meta.get("REMOTE_ADDR") or ""))
+    hops = [hop for hop in str(request_meta.get("HTTP_X_FORWARDED_FOR") or "").split(",") if hop.strip()]
+    found = peer
+    if trusted_proxy_count and len(hops) >= trusted_proxy_count:
+        found = _parsed(hops[-trusted_proxy_count])
+    return None if found is None else str(found)
+
+
+def in_networks(address: str | None, cidrs: Iterable[str]) -> bool:
+    """Say whether the address lies in one of the networks or equals one of the addresses, IPv4 or IPv6.
+
+    Raises: ValueError for a malformed entry of the list; a malformed address is simply not in it.
+    """
+    networks = [ipaddress.ip_network(cidr.strip(), strict=False) for cidr in cidrs]
+    found = _parsed(address or "")
+    return found is not None and any(found in network for network in networks)
+
+
+def _parsed(text: str) -> Address | None:
+    """Read an address as proxies write it: bare, `[v6]`, with a port; an IPv4-mapped IPv6 becomes IPv4."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

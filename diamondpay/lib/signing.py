@@ -1,0 +1,169 @@
+"""Signatures of the merchant APIs and of notifications. Pure; every comparison takes constant time.
+
+Source: gateway-api.md, 2. Signature; transaction-request-api.md, Authentication; Standard Webhooks.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+
+MD5 = "MD5"
+HMAC_SHA256 = "HMAC-SHA256"
+UNSIGNED = frozenset({"sign", "sign_type"})
+
+
+class NumberText(str):
+    """A JSON number that is not an integer, kept as the text that was sent.
+
+    It is a `str`, so a place that wants a text must ask `type(value) is str`.
+    """
+
+    __slots__ = ()
+
+
+def canonical(params: Mapping[str, object]) -> str:
+    """Return the string that is signed: `k=v` of all non-empty parameters but sign and sign_type, by name.
+
+    A value stands as it was sent: texts raw, numbers in their digits, arrays as compact JSON. Integer 0 is
+    not empty; `""` and null are.
+    Raises: TypeError for a float or any other type whose text as sent is not known.
+    """
+    texts = {name: _text(value) for name, value in params.items() if name not in UNSIGNED}
+    return "&".join(f"{name}={texts[name]}" for name in sorted(texts) if texts[name] != "")
+
+
+def sign(params: Mapping[str, object], key: str, sign_type: str) -> str:
+    """Return the signature of the parameters in lower-case hex.
+
+    Raises: ValueError for an empty key or an unknown sign_type.
+    """
+    if not key:
+        raise ValueError("a signing key must not be empty")
+    text = canonical(params)
+    if sign_type == MD5:
+        return hashlib.md5(f"{text}&{key}".encode(), usedforsecurity=False).hexdigest()
+    if sign_type == HMAC_SHA256:
+        return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    raise ValueError(f"unknown sign_type {sign_type!r}")
+
+
+def verify(params: Mapping[str, object], key: str, sign_type: str, signature: object) -> bool:
+    """Say whether `signature` is the one of the parameters; False for anything that is not one.
+
+    Also False for an unknown `sign_type` and for texts that have no UTF-8 form, because both come from
+    outside.
+    """
+    if sign_type not in (MD5, HMAC_SHA256):
+        return False
+    try:
+        wanted = sign(params, key, sign_type)
+    except UnicodeEncodeError:
+        return False
+    return equal(wanted, signature)
+
+
+def equal(wanted: str, given: object) -> bool:
+    """Compare a signature or token with what was given, in constant time; only ASCII text can be equal."""
+    if not isinstance(given, str) or not given.isascii():
+        return False
+    return hmac.compare_digest(wanted.encode(), given.encode())
+
+
+def ambiguous_parameter(params: Mapping[str, object], known_names: Collection[str] = ()) -> str | None:
+    """Return the name of a parameter that lets the canonical string be read in two ways, or None.
+
+    `a=1&b=2` is one value or two. Refused are control characters, a name with `&` or `=`, and a value with
+    `&`, the name of a parameter of this call, `=`. `known_names` are all names that the call knows: whoever
+    moves a parameter into another one's value leaves its own place empty.
+    """
+    names = (set(params) | set(known_names)) - UNSIGNED
+    marks = tuple(f"&{name}=" for name in names)
+    for name, value in params.items():
+        if "&" in name or "=" in name or _has_control(name):
+            return name
+        if name in UNSIGNED:
+            continue
+        if any(_has_control(text) or any(mark in text for mark in marks) for text in _texts(value)):
+            return name
+    return None
+
+
+def access_signature(*, access_key: str, secret_key: str, timestamp: str) -> str:
+    """Return the transaction-request API's header signature, upper-case hex; `timestamp` as in its header."""
+    if not secret_key:
+        raise ValueError("a secret key must not be empty")
+    message = f"{access_key}_{timestamp}".encode()
+    return hmac.new(secret_key.encode(), message, hashlib.sha256).hexdigest().upper()
+
+
+def verify_access(*, access_key: str, secret_key: str, timestamp: str, signature: object) -> bool:
+    """Say whether the transaction-request API's header signature is right; False for any garbage."""
+    try:
+        wanted = access_signature(access_key=access_key, secret_key=secret_key, timestamp=timestamp)
+    except UnicodeEncodeError:
+        return False
+    return equal(wanted, signature)
+
+
+def webhook_headers(*, secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the Standard Webhooks headers of a notification.
+
+    Units: `timestamp` in Unix seconds of this attempt; `message_id` is the same on every retry.
+    Raises: ValueError for an empty secret or a message id with a point, which would be ambiguous.
+    """
+    if not secret or "." in message_id:
+        raise ValueError("a webhook needs a secret and a message id without a point")
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    signature = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{signature}",
+    }
+
+
+def webhook_secret_text(secret: bytes) -> str:
+    """Return the secret as Standard Webhooks libraries take it: `whsec_` and base64."""
+    return f"whsec_{base64.b64encode(secret).decode()}"
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value)
+    return _compact(value)
+
+
+def _compact(value: object) -> str:
+    if isinstance(value, NumberText):
+        return str(value)
+    if value is None or isinstance(value, (str, bool)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(_compact(member) for member in value) + "]"
+    if isinstance(value, Mapping):
+        members = (f"{_compact(str(name))}:{_compact(member)}" for name, member in value.items())
+        return "{" + ",".join(members) + "}"
+    raise TypeError(f"a {type(value).__name__} has no text as sent")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for member in value:
+            yield from _texts(member)
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield str(name)
+            yield from _texts(member)
+
+
+def _has_control(text: str) -> bool:
+    return any(unicodedata.category(character) == "Cc" for character in text)

@@ -1,0 +1,1 @@
+"""What `make run` needs and the product does not: bootstrap, an embedded PostgreSQL, the supervisor."""

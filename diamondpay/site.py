@@ -1,0 +1,250 @@
+"""The back office as one site: its menu, whose rows a person sees, the audit trail, the time zone."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.views import PasswordChangeView
+from django.db import models, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay import audit
+from diamondpay.lib import admin as pages
+from diamondpay.lib import clock
+from diamondpay.models import Preference, User
+from merchants import access
+
+TIME_ZONE_KEY = "time_zone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A page in the menu that is no model's list; shown to holders of any of the permissions."""
+
+    url_name: str
+    title: Any
+    permissions: tuple[str, ...]
+
+
+# The menu, grouped and titled as the seeds do (000 Order Records, 002 Operation Management).
+MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
+    (_("Records"), (
+        ("records.payment", _("Deposit Order Records")),
+        ("records.payout", _("Payout Order Records")),
+        ("records.balancerecord", _("Balance Records")),
+        ("records.balancetransfer", _("Balance Transfer")),
+        ("records.notification", _("Notification Details")),
+        ("records.upstreamcallback", _("Upstream Callbacks")),
+        ("records.case", _("Cases")),
+        ("records.account", _("Accounts")),
+        ("records.manualfreeze", _("Manual Freezes")),
+        ("records.posting", _("Postings")),
+        ("records.payoutattempt", _("Payout Attempts")),
+        ("records.statuschange", _("Status Changes")),
+        ("records.upstreamcall", _("Upstream Calls")),
+        ("records.notificationattempt", _("Notification Attempts")),
+        ("records.orderhourtotal", _("Totals by Hour")),
+        ("records.orderdaytotal", _("Totals by Day")),
+        ("records.ordertotal", _("Totals")),
+        ("records.orderdelta", _("Totals Not Folded Yet")),
+        ("records.accounttotal", _("System Account Totals")),
+        ("records.accountdelta", _("System Account Changes")),
+    )),
+    (_("Operations"), (
+        ("operations.act", _("Manual Operations")),
+    )),
+    (_("Merchants"), (
+        ("merchants.merchant", _("Merchants")),
+        ("merchants.merchantservice", _("Merchant Services")),
+        ("merchants.merchantchannel", _("Merchant Channels")),
+        ("merchants.servicebound", _("Service Boundaries")),
+        ("merchants.credential", _("Keys")),
+        ("merchants.allowedaddress", _("IP Allow-list")),
+        ("merchants.membership", _("Merchant Users")),
+    )),
+    (_("Channels"), (
+        ("channels.channel", _("Channels")),
+        ("channels.channelservice", _("Channel Services")),
+        ("channels.service", _("Services")),
+        ("channels.servicetype", _("Service Types")),
+        ("channels.requiredfield", _("Required Fields")),
+        ("channels.bank", _("Banks")),
+        ("channels.currency", _("Currencies")),
+    )),
+    (_("Administration"), (
+        ("diamondpay.user", _("User Management")),
+        ("auth.group", _("Roles")),
+        ("diamondpay.auditrow", _("Audit Trail")),
+        ("diamondpay.savedview", _("Saved Views")),
+        ("diamondpay.preference", _("Preferences")),
+        ("diamondpay.heartbeat", _("Background Parts")),
+    )),
+)  # fmt: skip
+
+
+class OwnPasswordView(PasswordChangeView):
+    """A person's own new password, with its audit row."""
+
+    house: Site | None = None
+    template_name = "registration/password_change_form.html"
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Store the password and that it was changed, together."""
+        assert self.house is not None  # noqa: S101 - as_view is given it, below
+        with transaction.atomic():
+            self.house.write_audit(self.request, action="user.password", obj=form.user, before={}, after={})
+            return super().form_valid(form)
+
+
+class Site(admin.AdminSite):
+    """The back office. Pages ask it whose rows to show and tell it what they did (`lib.admin.House`)."""
+
+    site_header = "DiamondPay"
+    site_title = "DiamondPay"
+    index_title = _("Home")
+    site_url = None
+    empty_value_display = "–"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        # Rows of merchants, orders and money are never removed in bulk.
+        self.disable_action("delete_selected")
+
+    def visible_to(self, user: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that the user may see."""
+        return access.visible_to(user, queryset, ask=_remembered)
+
+    def write_audit(
+        self,
+        request: HttpRequest,
+        *,
+        action: str,
+        obj: models.Model,
+        before: Mapping[str, object],
+        after: Mapping[str, object],
+    ) -> None:
+        """Write who did what to which row, inside the deed's transaction (A1)."""
+        audit.write(
+            action=action,
+            object_kind=str(obj._meta.model_name),
+            object_id=str(obj.pk),
+            user=request.user if isinstance(request.user, User) else None,
+            address=pages.address_of(request),
+            before=before,
+            after=after,
+            now=clock.now(),
+        )
+
+    def title_of(self, model: type[models.Model]) -> str:
+        """Return the name of a model's list in the menu."""
+        return str(_TITLES.get(model._meta.label_lower, capfirst(model._meta.verbose_name_plural)))
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the menu: the groups of the seeds, of each what the person may open."""
+        if app_label is not None:
+            return list(super().get_app_list(request, app_label))
+        offered = {
+            f"{app['app_label']}.{entry['object_name']}".lower(): entry
+            for app in self._build_app_dict(request).values()
+            for entry in app["models"]
+        }
+        menu = []
+        for title, items in MENU:
+            entries = [entry for item in items if (entry := _entry(request, item, offered)) is not None]
+            if entries:
+                slug = str(items[0][0] if isinstance(items[0], tuple) else title).partition(".")[0]
+                menu.append(
+                    {
+                        "name": title,
+                        "app_label": slug,
+                        "app_url": f"{reverse('admin:index', current_app=self.name)}#{slug}",
+                        "has_module_perms": True,
+                        "models": entries,
+                    }
+                )
+        return menu
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Lead to the home page, which is grouped for people and not by app."""
+        return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the zone that times are shown in."""
+        return {**super().each_context(request), "zone": timezone.get_current_timezone_name()}
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Show every page in the viewer's zone, from the view to the last line of its template."""
+        checked: Any = super().admin_view(view, cacheable)
+
+        @wraps(checked)
+        def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            with timezone.override(zone_of(request.user)):
+                response = checked(request, *args, **kwargs)
+                # A template response would be rendered after this block, in the server's zone.
+                if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                    response.render()
+                return response
+
+        return in_zone
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Let people change their own password; the change is audited."""
+        view = OwnPasswordView.as_view(
+            house=self, extra_context={**self.each_context(request), **(extra_context or {})}
+        )
+        request.current_app = self.name
+        return view(request)
+
+
+_TITLES = {item[0]: item[1] for _group, items in MENU for item in items if isinstance(item, tuple)}
+
+
+def _remembered(user: Any) -> list[str] | None:
+    """Ask once per request: the user object that a page gets lives no longer."""
+    if not hasattr(user, "confined_to"):
+        user.confined_to = access.merchants_of(user)
+    found: list[str] | None = user.confined_to
+    return found
+
+
+def _entry(
+    request: HttpRequest, item: tuple[str, Any] | Link, offered: Mapping[str, dict[str, Any]]
+) -> dict[str, Any] | None:
+    if isinstance(item, Link):
+        if not any(request.user.has_perm(permission) for permission in item.permissions):
+            return None
+        url = reverse(item.url_name)
+        return {
+            "name": item.title, "object_name": item.url_name.rpartition(":")[2], "admin_url": url,
+            "add_url": None,
+            "perms": {"view": True}, "view_only": True, "model": None,
+        }  # fmt: skip
+    label, title = item
+    entry = offered.get(label)
+    return {**entry, "name": title} if entry is not None and entry["admin_url"] else None
+
+
+def zone_of(user: Any) -> zoneinfo.ZoneInfo:
+    """Return the zone in which a person reads times: their preference, else the platform's."""
+    if isinstance(user, User):
+        chosen = (
+            Preference.objects.filter(user=user, key=TIME_ZONE_KEY).values_list("value", flat=True).first()
+        )
+        if isinstance(chosen, str) and chosen in zoneinfo.available_timezones():
+            return zoneinfo.ZoneInfo(chosen)
+    return zoneinfo.ZoneInfo(str(settings.DEFAULT_TIME_ZONE))

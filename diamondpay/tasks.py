@@ -1,0 +1,32 @@
+"""The sign of life of worker and beat."""
+
+from __future__ import annotations
+
+import datetime
+
+from celery import shared_task
+
+from diamondpay.lib import clock
+from diamondpay.models import Heartbeat
+
+WORKER = "worker"
+BEAT = "beat"
+
+
+@shared_task
+def heartbeat(*, sent_at: str | None = None, **kwargs: object) -> None:
+    """Note that a worker runs tasks now, and that beat was alive when it sent this one."""
+    now = clock.now()
+    _note(name=WORKER, beat_at=now)
+    if sent_at is not None:
+        # Beat's host may be ahead of the database's clock; nobody can have been alive in the future.
+        _note(name=BEAT, beat_at=min(now, datetime.datetime.fromisoformat(sent_at)))
+
+
+def _note(*, name: str, beat_at: datetime.datetime) -> None:
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(name=name, beat_at=beat_at)],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["beat_at"],
+    )

@@ -1,0 +1,16 @@
+"""The web process: `gunicorn diamondpay.wsgi`."""
+
+import os
+
+# Before anything reads the settings: threads share a pool, and nobody waits on one statement for ever.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "diamondpay.settings")
+os.environ.setdefault("DIAMONDPAY_DATABASE_POOL_SIZE", "10")
+os.environ.setdefault("DIAMONDPAY_STATEMENT_SECONDS_MAX", "30")
+
+from django.core.wsgi import get_wsgi_application
+
+from diamondpay import celery
+
+__all__ = ["application", "celery"]
+
+application = get_wsgi_application()

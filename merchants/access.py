@@ -1,0 +1,127 @@
+"""Who may see which rows: one function, through which every queryset goes that reaches a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, Q, QuerySet
+
+from diamondpay.models import User
+from merchants.models import Membership
+
+Row = TypeVar("Row", bound=Model)
+
+# The group of people who act for a merchant. One of them without a membership sees nothing.
+MERCHANT_ROLE = "Merchant user"
+
+# Where a row names its merchant, by model label; several ways mean that any of them is enough.
+_PATHS: dict[str, tuple[str, ...]] = {
+    "merchants.merchant": ("pk",),
+    "merchants.merchantservice": ("merchant",),
+    "merchants.merchantchannel": ("merchant",),
+    "merchants.servicebound": ("merchant_channel__merchant",),
+    "merchants.credential": ("merchant",),
+    "merchants.allowedaddress": ("merchant",),
+    "merchants.membership": ("merchant",),
+    "records.payment": ("merchant",),
+    "records.payout": ("merchant",),
+    "records.payoutattempt": ("payout__merchant",),
+    "records.statuschange": ("payment__merchant", "payout__merchant"),
+    "records.upstreamcall": ("payment__merchant", "attempt__payout__merchant"),
+    "records.account": ("merchant",),
+    "records.posting": ("payment__merchant", "payout__merchant"),
+    "records.balancerecord": ("merchant",),
+    "records.balancetransfer": ("source_merchant", "destination_merchant"),
+    "records.manualfreeze": ("merchant_channel__merchant",),
+    "records.notification": ("merchant",),
+    "records.notificationattempt": ("notification__merchant",),
+    "records.case": ("merchant",),
+    "records.orderdelta": ("merchant",),
+    "records.orderhourtotal": ("merchant",),
+    "records.orderdaytotal": ("merchant",),
+    "records.ordertotal": ("merchant",),
+}
+# Reference data that names nobody.
+_OPEN = frozenset(
+    {
+        "channels.currency",
+        "channels.servicetype",
+        "channels.requiredfield",
+        "channels.service",
+        "channels.bank",
+    }
+)
+# The platform's own: no merchant's member sees any of it.
+_HIDDEN = frozenset(
+    {
+        "channels.channel",
+        "channels.channelservice",
+        "records.upstreamcallback",
+        "records.accountdelta",
+        "records.accounttotal",
+        "operations.act",
+        "diamondpay.auditrow",
+        "diamondpay.heartbeat",
+        "diamondpay.user",
+        "auth.group",
+        "auth.permission",
+    }
+)
+# What belongs to a person and not to a merchant: whose it is. Nobody but a superuser sees another's.
+_OWN = {"diamondpay.savedview": "owner", "diamondpay.preference": "user"}
+
+
+def visible_to(
+    user: User | AnonymousUser,
+    queryset: QuerySet[Row],
+    *,
+    ask: Callable[[User | AnonymousUser], list[str] | None] | None = None,
+) -> QuerySet[Row]:
+    """Return the rows of the queryset that this person may see.
+
+    `ask` stands for `merchants_of`: a page that asks a dozen times passes one that remembers the answer.
+
+    A member of merchants sees their rows and nothing else, superuser or not; staff without a membership
+    and superusers see all, and whether they may open the page is the model permission's matter.
+    Raises: LookupError for a model that nobody has placed in this module, rather than showing all of it.
+    """
+    label = queryset.model._meta.label_lower
+    if label not in _PATHS and label not in _OPEN and label not in _HIDDEN and label not in _OWN:
+        raise LookupError(f"merchants.access does not know where {label} names its merchant")
+    merchant_ids = (ask or merchants_of)(user)
+    if label in _OWN:
+        if not isinstance(user, User) or not user.is_active:
+            return queryset.none()
+        sees_all = user.is_superuser and merchant_ids is None
+        return queryset if sees_all else queryset.filter(**{_OWN[label]: user})
+    if merchant_ids is None:
+        return queryset
+    if label in _OPEN:
+        return queryset if isinstance(user, User) and user.is_active else queryset.none()
+    if not merchant_ids or label in _HIDDEN:
+        return queryset.none()
+    # Ids in the statement and no subquery: a list of one merchant then reads its index in order.
+    condition = Q()
+    for path in _PATHS[label]:
+        condition |= Q(**{f"{path}__in": merchant_ids})
+    return queryset.filter(condition)
+
+
+def merchants_of(user: User | AnonymousUser | Any) -> list[str] | None:
+    """Return the ids of the merchants whose rows the user is confined to; None means that nothing confines.
+
+    An empty list is somebody who sees nothing: not signed in, switched off, not staff, or a merchant's
+    user whose membership was taken away.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return []
+    merchant_ids = sorted(Membership.objects.filter(user=user).values_list("merchant_id", flat=True))
+    if merchant_ids:
+        return merchant_ids
+    if user.is_superuser:
+        return None
+    if not user.is_staff or user.groups.filter(name=MERCHANT_ROLE).exists():
+        return []
+    return None

@@ -1,0 +1,154 @@
+"""Who calls the gateway API: a signature on POSTs, a bare token on GETs, then the address.
+
+Source: gateway-api.md, sections 1 and 2.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib import addresses, errors, signing
+from merchants import credentials, queries
+from merchants.api import strict_json, throttles
+from merchants.api.gateway.errors import ApiError, MalformedFields
+from merchants.models import Credential, Merchant
+from records.models import SignType
+
+# Verified against when there is no merchant, so that an unknown one takes as long as a wrong signature.
+_NOBODY = "0" * credentials.KEY_LENGTH
+_MILLISECONDS = 10**11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCall:
+    """A POST whose signature was right. `params` are the values as sent."""
+
+    merchant: Merchant
+    params: Mapping[str, object]
+    sign_type: str
+
+
+def signed_call(
+    request: HttpRequest, *, known_names: Collection[str], required_names: Collection[str], now: datetime
+) -> SignedCall:
+    """Read a POST and find out who signed it.
+
+    Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; MerchantDisabled.
+    """
+    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
+    throttles.check_refusals(address=address, now=now)
+    params = strict_json.parse(_body(request))
+    if not params.get("platform_id"):
+        missing = [name for name in required_names if params.get(name) in (None, "")]
+        raise errors.InvalidInput(dict.fromkeys(missing, _("required")))
+    sign_type = params.get("sign_type") or SignType.MD5
+    if sign_type not in SignType.values:
+        raise ApiError("0002", _("sign_type: must be MD5 or HMAC-SHA256"))
+    _refuse_ambiguity(params, known_names)
+    found = _signer(params, str(sign_type), now)
+    if found is None:
+        throttles.count_refusal(address=address, now=now)
+        raise ApiError("0004")
+    merchant, credential = found
+    if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
+        raise ApiError("0004", _("MD5 is not switched on for this merchant; sign with HMAC-SHA256."))
+    _check_caller(merchant=merchant, credential=credential, address=address, now=now)
+    _check_request_time(params.get("request_time"), now)
+    return SignedCall(merchant=merchant, params=params, sign_type=str(sign_type))
+
+
+def token_call(request: HttpRequest, *, now: datetime) -> Credential:
+    """Return the credential, with its merchant, whose token a GET carries.
+
+    Raises: ApiError; TooManyRequests; MerchantDisabled.
+    """
+    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
+    throttles.check_refusals(address=address, now=now)
+    token = request.META.get("HTTP_AUTHORIZATION", "")
+    if not token:
+        raise ApiError("0005")
+    credential = credentials.by_token(token, now)
+    if credential is None:
+        throttles.count_refusal(address=address, now=now)
+        raise ApiError("0006")
+    _check_caller(merchant=credential.merchant, credential=credential, address=address, now=now)
+    return credential
+
+
+def _body(request: HttpRequest) -> bytes:
+    media_type = request.content_type or ""
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if media_type.lower() != "application/json" or charset.strip("\"'").lower() not in ("utf-8", "utf8"):
+        raise ApiError("0022")
+    # One byte more than allowed tells that it is too large without reading a flood.
+    body: bytes = request.read(strict_json.BYTES_MAX + 1)
+    return body
+
+
+def _signer(
+    params: Mapping[str, object], sign_type: str, now: datetime
+) -> tuple[Merchant, Credential] | None:
+    """Return the merchant and the live credential that made the signature; every live one is tried."""
+    platform_id, signature = params.get("platform_id"), params.get("sign")
+    merchant = None
+    if type(platform_id) is str and platform_id.isascii() and len(platform_id) <= 16:
+        merchant = Merchant.objects.filter(pk=platform_id).first()
+    if merchant is None:
+        signing.verify(params, _NOBODY, sign_type, signature)
+        return None
+    found: Credential | None = None
+    for credential in credentials.live(merchant.pk, Credential.Api.GATEWAY, now):
+        if signing.verify(params, credentials.secret_of(credential), sign_type, signature):
+            found = credential
+    return None if found is None else (merchant, found)
+
+
+def _check_caller(*, merchant: Merchant, credential: Credential, address: str | None, now: datetime) -> None:
+    """Once it is known who calls: how often, from where, and whether the merchant is served."""
+    throttles.count_call(credential_pk=credential.pk, now=now)
+    if not queries.is_address_allowed(merchant=merchant, address=address):
+        raise ApiError("0027", format_lazy(_("Host not allowed: {address}"), address=address or "?"))
+    if merchant.status != Merchant.Status.ACTIVE:
+        raise errors.MerchantDisabled
+    credentials.note_use(credential, now)
+
+
+def _refuse_ambiguity(params: Mapping[str, object], known_names: Collection[str]) -> None:
+    """Refuse values that let the signed string be read in two ways, naming the character or the parameter."""
+    name = signing.ambiguous_parameter(params, known_names)
+    if name is None:
+        return
+    shown = name[:64] if name.isprintable() else name[:64].encode("ascii", "backslashreplace").decode()
+    control = next((c for c in str(params[name]) if unicodedata.category(c) == "Cc"), None)
+    if control is not None:
+        reason = format_lazy(_("contains the character U+{code}"), code=f"{ord(control):04X}")
+    else:
+        reason = format_lazy(
+            _("contains “&”, the name of a parameter and “=”, so its signature is ambiguous")
+        )
+    raise MalformedFields({shown: reason})
+
+
+def _check_request_time(value: object, now: datetime) -> None:
+    """Refuse a call whose time is another than ours: what was signed long ago proves nothing today.
+
+    A missing or malformed time is left to the reading of the fields, which names it beside the others.
+    """
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        return
+    seconds = int(text)
+    if seconds >= _MILLISECONDS:
+        raise errors.InvalidInput({"request_time": _("looks like milliseconds; send Unix seconds")})
+    difference = seconds - int(now.timestamp())
+    if abs(difference) > settings.REQUEST_TIME_SECONDS:
+        words = _("Signature verification failed: request_time differs by {difference} s from our clock.")
+        raise ApiError("0004", format_lazy(words, difference=difference))

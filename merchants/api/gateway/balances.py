@@ -1,0 +1,54 @@
+"""Balances over the gateway API.
+
+Source: gateway-api.md, section 3.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+
+from diamondpay.lib import clock, errors
+from merchants.api.gateway import authentication, outputs, parameters, schema, views
+from merchants.api.gateway.errors import SUCCESS, answer
+from merchants.models import Credential
+from records import queries
+
+
+class BalanceV1(views.GatewayView):
+    """Available balances of all wallets of one currency, signed."""
+
+    http_method_names = ["get"]
+
+    @schema.balance_v1
+    def get(self, request: Request) -> HttpResponse:
+        """Read balances."""
+        now = clock.now()
+        credential = authentication.token_call(request, now=now)
+        wallets = _wallets(credential, request)
+        found = outputs.balance_v1(
+            wallets, merchant_id=credential.merchant_id, now=now, **views.signature(credential)
+        )
+        return answer({"error_code": SUCCESS, "data": found})
+
+
+class BalanceV2(views.GatewayView):
+    """Available and frozen sums of one currency."""
+
+    http_method_names = ["get"]
+
+    @schema.balance_v2
+    def get(self, request: Request) -> HttpResponse:
+        """Read balances."""
+        credential = authentication.token_call(request, now=clock.now())
+        found = outputs.balance_v2(_wallets(credential, request), merchant_id=credential.merchant_id)
+        return answer({"error_code": SUCCESS, "data": found})
+
+
+def _wallets(credential: Credential, request: Request) -> list[queries.WalletRow]:
+    currency = parameters.single(request.query_params).get("currency", "")
+    if not (currency.isascii() and len(currency) <= 8):
+        raise errors.InvalidInput({"currency": _("must be a currency code such as CNY")})
+    wallets = queries.merchant_wallets(merchant_id=credential.merchant_id)
+    return outputs.one_currency(wallets, currency=currency.upper())

@@ -1,0 +1,170 @@
+"""Reading the fields of a POST: each by the form that is written down, all faults told at once.
+
+On the wire types are lax: numbers come as numbers or as texts of digits, account numbers as either.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import RequiredField
+from diamondpay.lib import errors, http, money
+from merchants.api.gateway.errors import MalformedFields
+
+ORDER_NUMBER_LENGTH_MAX = 64
+URL_LENGTH_MAX = 256
+LAST_NUMBERS_MAX = 10
+_WHOLE = re.compile(r"[1-9][0-9]*")
+_TAIL = re.compile(r"[0-9]{3,8}")
+_CURRENCY = re.compile(r"[A-Za-z]{3,8}")
+# Marks that turn the direction of a text: two names that look alike would differ.
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_REQUIRED = _("required")
+
+
+class Reader:
+    """Takes fields out of a call one by one and collects what is wrong with them."""
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self.params = params
+        self.faults: dict[str, errors.Words] = {}
+
+    def text(self, name: str, *, length_max: int, required: bool = False) -> str:
+        """Return a text without control or direction characters; a whole number counts as its digits."""
+        found = self._present(name, required=required)
+        if found is None:
+            return ""
+        text = str(found) if type(found) in (str, int) else None
+        if text is None:
+            self.faults[name] = _("must be a text")
+            return ""
+        bad = bad_character(text)
+        if bad is not None:
+            self.faults[name] = format_lazy(_("contains the character {character}"), character=shown(bad))
+        elif len(text) > length_max:
+            self.faults[name] = format_lazy(_("longer than {count} characters"), count=length_max)
+        return text
+
+    def order_number(self, name: str) -> str:
+        """Return a merchant's order number: ASCII letters, digits and signs, without blanks, & and =."""
+        text = self.text(name, length_max=ORDER_NUMBER_LENGTH_MAX, required=True)
+        bad = bad_order_character(text)
+        if bad is not None:
+            words = _("contains the character {character}; use ASCII letters, digits and - _ . : /")
+            self.faults[name] = format_lazy(words, character=shown(bad))
+        return text
+
+    def hundredths(self, name: str) -> Decimal:
+        """Return an amount that is sent × 100, in major units."""
+        found = self._present(name, required=True)
+        text = str(found) if type(found) in (str, int) else ""
+        if found is None or not self._is_whole(name, text):
+            return Decimal(0)
+        try:
+            return money.from_hundredths(int(text))
+        except money.AmountTooLarge as fault:
+            self.faults[name] = fault.reason
+            return Decimal(0)
+
+    def unix_seconds(self, name: str) -> None:
+        """Check that a required time is given in plain seconds."""
+        found = self._present(name, required=True)
+        text = str(found) if type(found) in (str, int) else ""
+        if found is not None and (_WHOLE.fullmatch(text) is None or len(text) > 18):
+            self.faults[name] = _("must be Unix seconds, such as 1707220575")
+
+    def url(self, name: str, *, required: bool = False) -> str:
+        """Return an address that may be called: its form and every address behind its host are looked at."""
+        url = self.text(name, length_max=URL_LENGTH_MAX, required=required)
+        if url and name not in self.faults:
+            try:
+                http.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS)
+            except http.AddressRefused as refusal:
+                self.faults[name] = refusal.reason
+        return url
+
+    def currency(self, name: str) -> str:
+        """Return a currency code in capitals."""
+        text = self.text(name, length_max=8)
+        if text and _CURRENCY.fullmatch(text) is None:
+            self.faults[name] = _("must be a currency code such as CNY")
+        return text.upper()
+
+    def last_numbers(self) -> tuple[str, ...]:
+        """Return the tails of the payer's accounts, from `last_number` or from the array `last_numbers`."""
+        one, many = self.params.get("last_number"), self.params.get("last_numbers")
+        found: list[object] = [] if one in (None, "") else [one]
+        if isinstance(many, list):
+            found += many
+        elif many not in (None, ""):
+            self.faults["last_numbers"] = _("must be an array of texts")
+        name = "last_numbers" if many else "last_number"
+        tails = [str(tail) if type(tail) in (str, int) else "" for tail in found]
+        if len(tails) > LAST_NUMBERS_MAX or any(_TAIL.fullmatch(tail) is None for tail in tails):
+            self.faults[name] = _("must be the last 3 to 8 digits of the account")
+        return tuple(tails)
+
+    def check(self, *, direction: str) -> None:
+        """Refuse the call when anything was wrong, naming also what its service needs and does not get.
+
+        Raises: MalformedFields with every fault.
+        """
+        if not self.faults:
+            return
+        service_id = self.params.get("service_id")
+        if type(service_id) is str and "service_id" not in self.faults:
+            declared = RequiredField.objects.filter(
+                service_type__services=service_id, direction=direction, is_required_over_api=True
+            )
+            for field in declared.values_list("field", flat=True):
+                if field not in self.faults and not self._has(field):
+                    self.faults[field] = _REQUIRED
+        raise MalformedFields(self.faults)
+
+    def _has(self, field: str) -> bool:
+        names = {
+            "bank": ("bank_id", "bank_code", "bank_name"),
+            "last_number": ("last_number", "last_numbers"),
+        }
+        return any(self.params.get(name) for name in names.get(field, (field,)))
+
+    def _present(self, name: str, *, required: bool) -> object:
+        found = self.params.get(name)
+        if found is not None and found != "":
+            return found
+        if required:
+            self.faults[name] = _REQUIRED
+        return None
+
+    def _is_whole(self, name: str, text: str) -> bool:
+        if _WHOLE.fullmatch(text) is None:
+            words = _("must be a positive whole number, the amount × 100, such as 50000 for 500.00")
+            self.faults[name] = words
+            return False
+        return True
+
+
+def bad_character(text: str) -> str | None:
+    """Return the first character that no text may hold: a control, a direction mark, half a character."""
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDIRECTIONAL:
+            return character
+    return None
+
+
+def bad_order_character(text: str) -> str | None:
+    """Return the first character that an order number must not hold, None when all is well."""
+    return next((c for c in text if not "!" <= c <= "~" or c in "&="), None)
+
+
+def shown(character: str) -> str:
+    """Return a character so that a reader sees which it is."""
+    code = f"U+{ord(character):04X}"
+    return f"“{character}” ({code})" if "!" <= character <= "~" else code

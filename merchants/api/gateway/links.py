@@ -1,0 +1,47 @@
+"""The opaque link to a deposit's payment page: which deposit, and until when."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+
+from diamondpay.lib import crypto
+from records.models import Payment
+
+LINK_SECONDS = 600
+_CONTEXT = "portal.payment"
+_SHAPE = struct.Struct(">QQ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLink:
+    """What a link leads to."""
+
+    payment_pk: int
+    expires_at: datetime
+
+
+def payment_page(payment: Payment) -> str:
+    """Return the whole address of a deposit's payment page, good for 10 minutes from its creation.
+
+    The same for every repeat of the call that made the deposit.
+    """
+    expires_at = payment.created_at + timedelta(seconds=LINK_SECONDS)
+    token = crypto.seal_token(_SHAPE.pack(payment.pk, int(expires_at.timestamp())), _CONTEXT)
+    return f"{settings.PUBLIC_URL}{reverse('portal-payment', kwargs={'opaque': token})}"
+
+
+def opened(opaque: str) -> OpenedLink:
+    """Return what an opaque token says, also when its time is over.
+
+    Raises: crypto.BadToken.
+    """
+    payload = crypto.open_token(opaque, _CONTEXT)
+    if len(payload) != _SHAPE.size:
+        raise crypto.BadToken("not a token of this kind")
+    payment_pk, seconds = _SHAPE.unpack(payload)
+    return OpenedLink(payment_pk=payment_pk, expires_at=datetime.fromtimestamp(seconds, UTC))

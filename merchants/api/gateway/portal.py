@@ -1,0 +1,195 @@
+"""The payer's page: how much to send where, with what remark, until when, and what became of it.
+
+Reached by an opaque link for 10 minutes (`links`). Somebody who paid in the last of them still sees that the
+money arrived: "paid" stays visible for an hour, without the account that was to be paid.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import segno
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from channels.upstreams import base
+from diamondpay.lib import clock, crypto, money
+from merchants.api.gateway import links
+from merchants.api.gateway.errors import SUCCESS, WORDS, answer, refusal
+from records import parties
+from records.models import Payment, PaymentStatus
+
+PAID_VISIBLE_SECONDS = 3600
+_SAFE_SCHEMES = ("https://", "http://")
+
+
+class State(enum.StrEnum):
+    """What the payer is told."""
+
+    PREPARING = "preparing"
+    WAITING = "waiting"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+WORDS_BY_STATE: dict[State, tuple[str | Promise, str | Promise]] = {
+    State.PREPARING: (
+        _("Preparing your payment"),
+        _("The account is being fetched. This page goes on by itself in a few seconds."),
+    ),
+    State.WAITING: (_("Waiting for your payment"), _("Send exactly this amount before the time is over.")),
+    State.PAID: (_("Paid"), _("Your payment has arrived. You can close this page.")),
+    State.FAILED: (
+        _("This payment did not work"),
+        _("Please do not send any money. Go back to the shop and start again."),
+    ),
+    State.EXPIRED: (
+        _("The time is over"),
+        _("Please do not send any money now. If you have paid already, your payment is still looked for."),
+    ),
+}
+
+
+class LinkExpired(Exception):
+    """The link's time is over, or it never was one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The deposit behind a link. `is_open` is False once only its end may be shown."""
+
+    payment: Payment
+    state: State
+    is_open: bool
+
+
+@require_safe
+def payment_page(request: HttpRequest, opaque: str) -> HttpResponse:
+    """Show the payment page, or a friendly page with 404 or 410 where there is nothing to show."""
+    now = clock.now()
+    try:
+        found = _found(opaque, now)
+    except crypto.BadToken:
+        return _private(render(request, "portal/gone.html", {"is_unknown": True}, status=404))
+    except LinkExpired:
+        return _private(render(request, "portal/gone.html", {"is_unknown": False}, status=410))
+    return _private(render(request, "portal/payment.html", _context(found, opaque, now)))
+
+
+@require_safe
+def payment_state(request: HttpRequest, opaque: str) -> HttpResponse:
+    """Answer only the state, for the page that is open; an unknown or expired link is 0007."""
+    try:
+        found = _found(opaque, clock.now())
+    except (crypto.BadToken, LinkExpired):
+        return refusal("0007", WORDS["0007"])
+    return answer({"error_code": SUCCESS, "data": {"state": found.state.value}})
+
+
+def _found(opaque: str, now: datetime) -> Found:
+    """Return the deposit behind a link. Raises: BadToken; LinkExpired."""
+    link = links.opened(opaque)
+    payment = Payment.objects.select_related("currency", "bank").filter(pk=link.payment_pk).first()
+    if payment is None:
+        raise crypto.BadToken("no such order")
+    state = _state(payment, now)
+    if now < link.expires_at:
+        return Found(payment=payment, state=state, is_open=True)
+    if state is State.PAID and now < link.expires_at + timedelta(seconds=PAID_VISIBLE_SECONDS):
+        return Found(payment=payment, state=state, is_open=False)
+    raise LinkExpired
+
+
+def _state(payment: Payment, now: datetime) -> State:
+    match payment.status:
+        case PaymentStatus.SUCCESS:
+            return State.PAID
+        case PaymentStatus.FAILED:
+            return State.FAILED
+        case PaymentStatus.CLOSED:
+            return State.EXPIRED
+    if now >= payment.expires_at:
+        return State.EXPIRED
+    return State.WAITING if payment.submitted_at is not None else State.PREPARING
+
+
+def _context(found: Found, opaque: str, now: datetime) -> dict[str, object]:
+    payment, state = found.payment, found.state
+    to_send = payment.requested_amount if payment.display_amount is None else payment.display_amount
+    title, words = WORDS_BY_STATE[state]
+    context: dict[str, object] = {
+        "title": title,
+        "words": words,
+        "state": state.value,
+        "opaque": opaque,
+        "payment_id": payment.payment_id,
+        "amount": money.render(_shown_amount(payment, state, to_send), payment.currency.exponent),
+        "amount_plain": f"{to_send:.{max(payment.currency.exponent, money.decimals_used(to_send))}f}",
+        "currency": payment.currency_id,
+        "is_final": state in (State.PAID, State.FAILED, State.EXPIRED),
+    }
+    if found.is_open and state is State.WAITING:
+        link = payment.link if payment.link.startswith(_SAFE_SCHEMES) else ""
+        receiver = parties.receiver_of(payment)
+        context |= {
+            "receiver": receiver,
+            "rows": _rows(receiver),
+            "remark_code": payment.remark_code,
+            "link": link,
+            "qr": _qr(payment.qr_text or link),
+            "seconds_left": max(0, int((payment.expires_at - now).total_seconds())),
+            "expires_at": payment.expires_at,
+        }
+    return context
+
+
+def _shown_amount(payment: Payment, state: State, to_send: Decimal) -> Decimal:
+    """Return what arrived once it has, before that what is to be sent."""
+    actual_amount: Decimal | None = payment.actual_amount
+    return actual_amount if state is State.PAID and actual_amount is not None else to_send
+
+
+def _rows(receiver: base.Receiver | None) -> list[tuple[str | Promise, str, str]]:
+    """Return label, value to copy and value to read, for what the upstream named."""
+    if receiver is None:
+        return []
+    rows = [
+        (_("Name"), receiver.card_name, receiver.card_name),
+        (_("Account"), receiver.card_number, _in_fours(receiver.card_number)),
+        (_("Bank"), receiver.bank_name or receiver.bank_code, receiver.bank_name or receiver.bank_code),
+        (_("Branch"), receiver.bank_branch, receiver.bank_branch),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def _in_fours(number: str) -> str:
+    """Return a card number as it is printed on cards; anything else as it is."""
+    if not (number.isascii() and number.isdigit() and len(number) >= 12):
+        return number
+    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
+
+
+def _qr(text: str) -> SafeString:
+    """Return the text as a QR code in SVG without any style or script; nothing where there is no text."""
+    if not text:
+        return mark_safe("")
+    drawn: str = segno.make(text, error="m", micro=False).svg_inline(
+        scale=1, border=2, omitsize=True, svgclass="qr", lineclass=None, dark="#000", light="#fff"
+    )
+    return mark_safe(drawn)  # noqa: S308 - drawn by segno: paths and numbers, the text itself is not in it
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """Keep the page out of caches and its link out of other sites' logs."""
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response

@@ -1,0 +1,235 @@
+"""The secrets with which merchants prove who they are: made, rotated with an overlap, ended, looked up.
+
+A secret is told once, by `create` or `rotate`; afterwards only its last characters are shown. The signing
+secret is kept encrypted because signatures must be computed with it, the token only as a keyed hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+from django.db.models.functions import Least
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay import audit
+from diamondpay.lib import crypto, errors, transactions
+from diamondpay.models import User
+from merchants.models import Credential, Merchant
+
+SECRET_CONTEXT = "credential.secret"  # noqa: S105 - the name of a column
+TOKEN_CONTEXT = "credential.token"  # noqa: S105 - the name of a column
+KEY_LENGTH = 24
+TOKEN_LENGTH = 40
+PUBLIC_ID_LENGTH = 24
+OVERLAP_SECONDS = 24 * 3600
+OVERLAP_SECONDS_MAX = 30 * 24 * 3600
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class NoCredential(errors.DomainError):
+    """The merchant has no live credential for the API."""
+
+    code = "no_credential"
+    words = _("The merchant has no live key for this API.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A new credential with its secrets in clear, which nobody can read again.
+
+    `authorization` is empty for the APIs that send no token; their key id is `credential.public_id`.
+    """
+
+    platform_key: str
+    authorization: str
+    credential: Credential
+
+    def __repr__(self) -> str:
+        return f"Created({self.credential.public_id!r})"
+
+
+@transactions.atomic_with_retries
+def create(
+    *,
+    merchant: Merchant,
+    api: str,
+    now: datetime,
+    user: User | None = None,
+    actor: str = "",
+    address: str | None = None,
+    reason: str = "",
+) -> Created:
+    """Make one more credential; those that live go on living."""
+    key = crypto.random_key(KEY_LENGTH)
+    token = crypto.random_key(TOKEN_LENGTH) if api == Credential.Api.GATEWAY else ""
+    credential = Credential.objects.create(
+        merchant=merchant,
+        api=api,
+        public_id=crypto.random_key(PUBLIC_ID_LENGTH),
+        secret_encrypted=crypto.encrypt(key, SECRET_CONTEXT),
+        token_hash=_token_hash(token) if token else None,
+        secret_tail=key[-4:],
+        created_at=now,
+    )
+    audit.write(
+        action="credential.create",
+        object_kind="credential",
+        object_id=str(credential.pk),
+        now=now,
+        user=user,
+        actor=actor,
+        address=address,
+        after=_told(credential),
+        reason=reason,
+    )
+    return Created(platform_key=key, authorization=token, credential=credential)
+
+
+@transactions.atomic_with_retries
+def rotate(
+    *,
+    merchant: Merchant,
+    api: str,
+    now: datetime,
+    overlap_seconds: int = OVERLAP_SECONDS,
+    user: User | None = None,
+    actor: str = "",
+    address: str | None = None,
+    reason: str = "",
+) -> Created:
+    """Make a new credential and let those that live end after the overlap; one that ends sooner still does.
+
+    Units: overlap in seconds; 0 ends the old ones at once.
+    Raises: InvalidInput for an overlap below 0 or above 30 days.
+    Locks: the merchant's row, so that two rotations at once do not leave each other's key without an end.
+    """
+    if not 0 <= overlap_seconds <= OVERLAP_SECONDS_MAX:
+        raise errors.InvalidInput({"overlap_seconds": _("Give 0 to 2,592,000 seconds (30 days).")})
+    Merchant.objects.select_for_update().get(pk=merchant.pk)
+    ends_at = now + timedelta(seconds=overlap_seconds)
+    for old in live(merchant.pk, api, now):
+        before = _told(old)
+        old.ends_at = ends_at if old.ends_at is None else min(old.ends_at, ends_at)
+        old.save(update_fields=["ends_at"])
+        audit.write(
+            action="credential.rotate",
+            object_kind="credential",
+            object_id=str(old.pk),
+            now=now,
+            user=user,
+            actor=actor,
+            address=address,
+            before=before,
+            after=_told(old),
+            reason=reason,
+        )
+    return create(merchant=merchant, api=api, now=now, user=user, actor=actor, address=address, reason=reason)
+
+
+@transactions.atomic_with_retries
+def end(
+    credential: Credential,
+    now: datetime,
+    *,
+    user: User | None = None,
+    actor: str = "",
+    address: str | None = None,
+    reason: str = "",
+) -> None:
+    """End a credential at once; one that has ended stays as it is."""
+    before = _told(credential)
+    ended = (
+        Credential.objects.filter(pk=credential.pk)
+        .filter(_live_at(now))
+        # Least ignores an empty end.
+        .update(ends_at=Least(F("ends_at"), now))
+    )
+    credential.refresh_from_db(fields=["ends_at"])
+    if not ended:
+        return
+    audit.write(
+        action="credential.end",
+        object_kind="credential",
+        object_id=str(credential.pk),
+        now=now,
+        user=user,
+        actor=actor,
+        address=address,
+        before=before,
+        after=_told(credential),
+        reason=reason,
+    )
+
+
+def live(merchant_id: str, api: str, now: datetime) -> list[Credential]:
+    """Return the merchant's credentials that have not ended, newest first."""
+    return list(
+        Credential.objects.filter(merchant_id=merchant_id, api=api)
+        .filter(_live_at(now))
+        .order_by("-created_at", "-id")
+    )
+
+
+def secret_of(credential: Credential) -> str:
+    """Return the signing secret.
+
+    Raises: crypto.CannotDecrypt when no configured key made it.
+    """
+    return crypto.decrypt(credential.secret_encrypted, SECRET_CONTEXT)
+
+
+def signing_secret(*, merchant_id: str, api: str, now: datetime) -> str:
+    """Return the secret of the newest live credential, with which we sign what we send.
+
+    Raises: NoCredential.
+    """
+    found = live(merchant_id, api, now)
+    if not found:
+        raise NoCredential
+    return secret_of(found[0])
+
+
+def by_token(token: str, now: datetime) -> Credential | None:
+    """Return the live credential whose token this is, with its merchant; None for any other text."""
+    if len(token) != TOKEN_LENGTH or not token.isascii():
+        return None
+    return (
+        Credential.objects.select_related("merchant")
+        .filter(token_hash=_token_hash(token))
+        .filter(_live_at(now))
+        .first()
+    )
+
+
+def note_use(credential: Credential, now: datetime) -> None:
+    """Remember when the credential was last used, to the minute: a write per call would be wasted."""
+    last = credential.last_used_at
+    if last is not None and now - last < _USE_NOTED_EVERY:
+        return
+    Credential.objects.filter(pk=credential.pk).filter(
+        Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
+    ).update(last_used_at=now)
+    credential.last_used_at = now
+
+
+def _live_at(now: datetime) -> Q:
+    return Q(ends_at__isnull=True) | Q(ends_at__gt=now)
+
+
+def _token_hash(token: str) -> bytes:
+    # keyed_hash folds case, as card numbers need it; of a hex digest that loses nothing.
+    return crypto.keyed_hash(hashlib.sha256(token.encode()).hexdigest(), TOKEN_CONTEXT)
+
+
+def _told(credential: Credential) -> dict[str, object]:
+    """What the audit trail may know of a credential."""
+    return {
+        "merchant": credential.merchant_id,
+        "api": credential.api,
+        "key_id": credential.public_id,
+        "secret_ends_with": credential.secret_tail,
+        "ends_at": credential.ends_at.isoformat() if credential.ends_at else "",
+    }

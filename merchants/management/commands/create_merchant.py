@@ -1,0 +1,79 @@
+"""`create_merchant`: take a merchant on and show its keys, this once."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from diamondpay.lib import clock, destinations, errors, money
+from merchants import registration
+
+
+class Command(BaseCommand):
+    """Registers a merchant with services and wallets, and prints what it needs to call the gateway API."""
+
+    help = "Create a merchant with services, wallets and a gateway key. The key is shown once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the merchant's name, services by id and channels by code."""
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--service", nargs="+", action="extend", required=True, metavar="SVC0001")
+        parser.add_argument("--channel", nargs="+", action="extend", required=True, metavar="CODE")
+        parser.add_argument("--notify-url", default="", help="default callback address of its orders")
+        parser.add_argument("--fee-permillage", default="0", help="fee of every service in ‰ (0)")
+        parser.add_argument("--time-zone", default=settings.DEFAULT_TIME_ZONE)
+        parser.add_argument("--md5", action="store_true", help="accept MD5 signatures")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Register and print. Raises: CommandError saying what is wrong; nothing is created then."""
+        try:
+            registered = registration.register(
+                name=options["name"],
+                services=options["service"],
+                channels=options["channel"],
+                now=clock.now(),
+                terms=registration.Terms(fee_permillage=_permillage(options["fee_permillage"])),
+                time_zone=options["time_zone"],
+                notify_url=_checked(options["notify_url"]),
+                is_md5_allowed=options["md5"],
+                actor="create_merchant",
+            )
+        except errors.DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
+        shown = {
+            "platform_id": registered.merchant.pk,
+            "platform_key": registered.platform_key,
+            "authorization": registered.authorization,
+            "platform_channel_ids": [wallet.pk for wallet in registered.wallets],
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(shown))
+            return
+        for name, value in shown.items():
+            self.stdout.write(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+        self.stdout.write("Keep the key and the authorization now; they are not shown again.")
+
+
+def _permillage(text: str) -> Decimal:
+    try:
+        permillage = money.parse_plain(text)
+    except money.MoneyError as fault:
+        raise CommandError(f"--fee-permillage: {fault}") from fault
+    if not 0 <= permillage < 1000 or money.decimals_used(permillage) > 4:
+        raise CommandError("--fee-permillage must be from 0 to below 1000, with at most 4 decimals.")
+    return permillage
+
+
+def _checked(url: str) -> str:
+    if not url:
+        return ""
+    try:
+        destinations.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS)
+    except destinations.AddressRefused as refusal:
+        raise CommandError(f"--notify-url: {refusal.reason}") from refusal
+    return url

@@ -1,0 +1,340 @@
+"""Placing orders: T1 (limits, order, freeze) → adapter, no transaction → T2 (submitted or refused).
+
+One road for merchants' APIs and for operators' test orders. Terms are read without a lock and copied onto
+the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from channels import queries as channel_queries
+from channels.models import Bank, Direction, Service
+from channels.upstreams import base
+from diamondpay.lib import clock, crash, crypto, errors, money
+from diamondpay.models import User
+from merchants import pricing
+from merchants import queries as merchant_queries
+from merchants.models import Merchant, MerchantService
+from operations import routing
+from records import payments, payouts, submission
+from records.models import Actor, Payment, Payout, Source
+
+REMARK_LETTERS = (
+    "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # Without 0, O, 1 and I, which payers mistake for each other.
+)
+REMARK_LENGTH = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """What a merchant or operator asks for. Units: amount in major units of the service's currency."""
+
+    merchant: Merchant
+    service_id: str
+    merchant_order_no: str
+    amount: Decimal
+    party: base.Party
+    sign_type: str
+    source: str
+    dialect: str = "gateway.v1"
+    notify_url: str = ""
+    bank: str = ""
+    currency: str = ""
+    merchant_channel_id: str = ""
+    channel_code: str = ""
+    is_test: bool = False
+    placed_by: User | None = None
+
+    def content_hash(self) -> bytes:
+        """Return what tells a repeat from another order of one number; keyed, for it covers card numbers."""
+        content = {name: str(value) for name, value in self.content().items()}
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return crypto.keyed_hash(digest, "order.request")
+
+    def content(self) -> dict[str, object]:
+        """Return what makes two requests the same, field by field."""
+        return {
+            "service": self.service_id,
+            "amount": money.plain(self.amount),
+            "currency": self.currency.upper(),
+            "bank": self.bank,
+            "notify_url": self.notify_url,
+            "merchant_channel": self.merchant_channel_id,
+            "channel": self.channel_code,
+            "party": json.dumps(asdict(self.party), sort_keys=True),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPayment(NewOrder):
+    """A deposit to place."""
+
+    remark_code: str = ""
+    last_numbers: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, object]:
+        """Return what makes two requests the same, field by field."""
+        return {
+            **NewOrder.content(self),
+            "remark_code": self.remark_code,
+            "last_numbers": json.dumps(self.last_numbers),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPayout(NewOrder):
+    """A payout to place."""
+
+    bank_branch: str = ""
+
+    def content(self) -> dict[str, object]:
+        """Return what makes two requests the same, field by field."""
+        return {**NewOrder.content(self), "bank_branch": self.bank_branch}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was decided for an order before it is written."""
+
+    service: Service
+    merchant_service: MerchantService
+    bank: Bank | None
+    decision: routing.Decision
+    fee: Decimal
+
+
+def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
+    """Place a deposit and hand it to its upstream. A repeat with the same content returns the first order
+    (D1).
+
+    Afterwards the order is In Progress (accepted, or the upstream's answer is unknown) or Failed (refused).
+
+    Raises: DomainError subclasses that name what is wrong; nothing is written then.
+    """
+    read_clock = clock.going_on_from(now) if now else clock.now
+    now = now or clock.now()
+    content_hash = order.content_hash()
+    first = _first_payment(order, content_hash)
+    if first is not None:
+        return first
+    terms = _terms(order=order, direction=Direction.DEPOSIT)
+    try:
+        with transaction.atomic():
+            payment = payments.create(
+                columns=_payment_columns(order, terms, content_hash, now), party=order.party, now=now
+            )
+            crash.point("placement.before_commit")
+    except errors.DuplicateOrderNumber:
+        # Somebody sent the same number at the same moment and was first: a repeat of it, or a conflict.
+        first = _first_payment(order, content_hash)
+        if first is None:
+            raise
+        return first
+    crash.point("placement.committed")
+    return submission.submit_payment(payment=payment, read_clock=read_clock)
+
+
+def place_payout(*, order: NewPayout, now: datetime | None = None) -> Payout:
+    """Place a payout: freeze amount + fee, then send it or leave it for review. Repeats as for deposits.
+
+    Raises: DomainError subclasses, InsufficientBalance among them; nothing is written then.
+    """
+    read_clock = clock.going_on_from(now) if now else clock.now
+    now = now or clock.now()
+    content_hash = order.content_hash()
+    first = _first_payout(order, content_hash)
+    if first is not None:
+        return first
+    terms = _terms(order=order, direction=Direction.PAYOUT)
+    under_review = needs_review(merchant=order.merchant, amount=order.amount)
+    try:
+        with transaction.atomic():
+            payout = payouts.create(
+                columns=_payout_columns(order, terms, content_hash),
+                party=order.party,
+                under_review=under_review,
+                now=now,
+            )
+            crash.point("placement.before_commit")
+    except errors.DuplicateOrderNumber:
+        first = _first_payout(order, content_hash)
+        if first is None:
+            raise
+        return first
+    crash.point("placement.committed")
+    attempt = None if under_review else payout.attempts.select_related("payout", "channel").first()
+    if attempt is None:
+        return payout
+    return submission.submit_attempt(attempt=attempt, read_clock=read_clock)
+
+
+def needs_review(*, merchant: Merchant, amount: Decimal) -> bool:
+    """Say whether a payout of this merchant waits for a person. Source: backoffice.md, Merchants."""
+    if merchant.payout_audit == Merchant.PayoutAudit.MANUAL:
+        return True
+    return merchant.payout_audit == Merchant.PayoutAudit.AUTO and amount > merchant.payout_audit_amount
+
+
+def _first_payment(order: NewOrder, content_hash: bytes) -> Payment | None:
+    """Return the order that has this number already. Raises: DuplicateOrderNumber when its content is
+    another.
+    """
+    first = (
+        Payment.objects.filter(merchant=order.merchant, merchant_order_no=order.merchant_order_no)
+        .select_related("channel", "bank")
+        .first()
+    )
+    _refuse_other_content(order, content_hash, first)
+    return first
+
+
+def _first_payout(order: NewOrder, content_hash: bytes) -> Payout | None:
+    """Return the order that has this number already. Raises: DuplicateOrderNumber when its content is
+    another.
+    """
+    first = Payout.objects.filter(merchant=order.merchant, merchant_order_no=order.merchant_order_no).first()
+    _refuse_other_content(order, content_hash, first)
+    return first
+
+
+def _refuse_other_content(order: NewOrder, content_hash: bytes, first: Payment | Payout | None) -> None:
+    if first is not None and (order.merchant.is_repeat_refused or bytes(first.request_hash) != content_hash):
+        raise errors.DuplicateOrderNumber
+
+
+def _terms(*, order: NewPayment | NewPayout, direction: Direction) -> Terms:
+    """Decide everything about an order that does not need a lock."""
+    if order.merchant.status != Merchant.Status.ACTIVE:
+        raise errors.MerchantDisabled
+    merchant_service = merchant_queries.activated_service(
+        merchant=order.merchant, service_id=order.service_id
+    )
+    service = merchant_service.service
+    if service.direction != direction:
+        raise errors.ServiceUnknown
+    _check_amount(order, service)
+    _check_required(order, service)
+    bank = channel_queries.bank(text=order.bank, currency=service.currency_id) if order.bank else None
+    if service.requires_merchant_channel and not (order.merchant_channel_id or order.channel_code):
+        raise errors.ChannelRequired
+    fee = _fee(order, merchant_service, service)
+    needed = order.amount + fee if direction == Direction.PAYOUT else Decimal(0)
+    decision = routing.pick(
+        merchant=order.merchant,
+        merchant_service=merchant_service,
+        service=service,
+        amount=order.amount,
+        needed=needed,
+        merchant_channel_id=order.merchant_channel_id,
+        channel_code=order.channel_code,
+    )
+    return Terms(service, merchant_service, bank, decision, fee)
+
+
+def _fee(order: NewOrder, terms: MerchantService, service: Service) -> Decimal:
+    """Return the fee by the merchant's rule.
+
+    Raises: AmountBelowMinimum when a deposit would leave nothing to credit.
+    """
+    rule = {"fee_type": terms.fee_type, "fee_permillage": terms.fee_permillage, "fee_fixed": terms.fee_fixed}
+    exponent = service.currency.exponent
+    if service.direction == Direction.PAYOUT:
+        return pricing.fee_of(amount=order.amount, exponent=exponent, **rule)
+    return pricing.quote(amount=order.amount, exponent=exponent, **rule).fee
+
+
+def _check_amount(order: NewOrder, service: Service) -> None:
+    if order.currency and order.currency.upper() != service.currency_id:
+        raise errors.InvalidInput({"currency": _("The service is in another currency.")})
+    if order.amount <= 0:
+        raise errors.InvalidInput({"amount": _("The amount must be positive.")})
+    if money.decimals_used(order.amount) > service.currency.exponent:
+        raise errors.InvalidInput({"amount": _("The amount has more decimals than the currency.")})
+
+
+def _check_required(order: NewPayment | NewPayout, service: Service) -> None:
+    """Refuse an order without the fields its service needs, naming all that are missing at once."""
+    given = {
+        "name": order.party.name,
+        "number": order.party.account,
+        "bank": order.bank,
+        "phone": order.party.phone,
+        "id_number": order.party.id_number,
+        "ifsc_code": order.party.ifsc_code,
+    }
+    if isinstance(order, NewPayment):
+        given |= {"remark_code": order.remark_code, "last_number": " ".join(order.last_numbers)}
+    is_over_api = order.source != Source.BACK_OFFICE
+    missing = channel_queries.missing_fields(service=service, given=given, is_over_api=is_over_api)
+    if missing:
+        raise errors.InvalidInput(missing)
+
+
+def _columns(order: NewOrder, terms: Terms, content_hash: bytes) -> dict[str, object]:
+    choice, merchant_service, currency_id = (
+        terms.decision.choice,
+        terms.merchant_service,
+        terms.service.currency_id,
+    )
+    return {
+        "merchant": order.merchant,
+        "merchant_order_no": order.merchant_order_no,
+        "service": terms.service,
+        "channel": choice.channel,
+        "merchant_channel": choice.merchant_channel,
+        "currency_id": currency_id,
+        "settlement_currency_id": choice.merchant_channel.currency_id,
+        "requested_amount": order.amount,
+        "fee_type": merchant_service.fee_type,
+        "fee_permillage": merchant_service.fee_permillage,
+        "fee_fixed": merchant_service.fee_fixed,
+        "limit_lower_bound": choice.range.lower,
+        "limit_upper_bound": choice.range.upper,
+        "bank": terms.bank,
+        "source": order.source,
+        "dialect": order.dialect,
+        "sign_type": order.sign_type,
+        "notify_url": order.notify_url or order.merchant.notify_url,
+        "request_hash": content_hash,
+        "is_test": order.is_test or order.merchant.debug_mode,
+        "placed_by": order.placed_by,
+        "routing": terms.decision.as_json(),
+        "changed_by": Actor.OPERATOR if order.placed_by else Actor.MERCHANT,
+        "changed_by_user": order.placed_by,
+    }
+
+
+def _payment_columns(
+    order: NewPayment, terms: Terms, content_hash: bytes, now: datetime
+) -> dict[str, object]:
+    channel_service = terms.decision.choice.channel_service
+    remark_code = order.remark_code
+    if not remark_code and terms.service.has_receiver:
+        remark_code = "".join(secrets.choice(REMARK_LETTERS) for _place in range(REMARK_LENGTH))
+    return {
+        **_columns(order, terms, content_hash),
+        "remark_code": remark_code,
+        "tolerance_below": channel_service.tolerance_below,
+        "tolerance_above": channel_service.tolerance_above,
+        "expires_at": now + timedelta(seconds=terms.service.expiry_seconds),
+    }
+
+
+def _payout_columns(order: NewPayout, terms: Terms, content_hash: bytes) -> dict[str, object]:
+    return {
+        **_columns(order, terms, content_hash),
+        "fee": terms.fee,
+        "debited_amount": order.amount + terms.fee,
+        "after_failure": terms.merchant_service.after_failure,
+        "bank_name": order.party.bank_name[:128],
+        "bank_branch": order.bank_branch[:128],
+    }

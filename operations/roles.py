@@ -1,0 +1,179 @@
+"""The roles as first shipped: groups with the permissions they start with.
+
+Given once by the migration `0002_roles`. From then on an administrator changes them, and no later migrate
+gives back what was taken away; a migration that brings new permissions hands out those alone (`give`).
+Source: backoffice.md, Permissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.apps.registry import Apps
+from django.contrib.auth.management import create_permissions
+
+from merchants.access import MERCHANT_ROLE
+
+SUPER_ADMINISTRATOR = "Super Administrator"
+OPERATIONS_STAFF = "Operations Staff"
+FINANCE_STAFF = "Finance Staff"
+CUSTOMER_SERVICE = "Customer Service"
+MERCHANT_USER = MERCHANT_ROLE
+
+OUR_APPS = ("diamondpay", "channels", "merchants", "records", "operations")
+
+_ORDERS = (
+    "records.view_payment",
+    "records.view_payout",
+    "records.view_payoutattempt",
+    "records.view_statuschange",
+    "records.view_upstreamcall",
+    "records.view_upstreamcallback",
+    "records.view_notification",
+    "records.view_notificationattempt",
+    "records.view_case",
+)
+_BALANCES = (
+    "records.view_account",
+    "records.view_posting",
+    "records.view_balancerecord",
+    "records.view_balancetransfer",
+    "records.view_manualfreeze",
+)
+_TERMS = (
+    "channels.view_currency",
+    "channels.view_servicetype",
+    "channels.view_requiredfield",
+    "channels.view_service",
+    "channels.view_bank",
+    "channels.view_channel",
+    "channels.view_channelservice",
+    "merchants.view_merchant",
+    "merchants.view_merchantservice",
+    "merchants.view_merchantchannel",
+    "merchants.view_servicebound",
+)
+_OWN_VIEWS = (
+    "diamondpay.view_savedview",
+    "diamondpay.add_savedview",
+    "diamondpay.change_savedview",
+    "diamondpay.delete_savedview",
+)
+# What a merchant's own user sees leaves out what is between us and the upstreams.
+_OF_A_MERCHANT = (
+    "merchants.view_merchant",
+    "merchants.view_merchantservice",
+    "merchants.view_merchantchannel",
+    "records.view_payment",
+    "records.view_payout",
+    "records.view_statuschange",
+    "records.view_notification",
+    "records.view_notificationattempt",
+    "records.view_balancerecord",
+    "records.view_balancetransfer",
+    "operations.operation_payment_write",
+    "operations.operation_payout_write",
+)
+_CONFIGURED = (
+    "channels.currency",
+    "channels.servicetype",
+    "channels.requiredfield",
+    "channels.service",
+    "channels.bank",
+    "channels.channel",
+    "channels.channelservice",
+    "merchants.merchant",
+    "merchants.merchantservice",
+    "merchants.merchantchannel",
+    "merchants.servicebound",
+    "merchants.credential",
+    "merchants.allowedaddress",
+    "merchants.membership",
+    "diamondpay.user",
+    "auth.group",
+)
+_DEEDS = (
+    "operations.view_act",
+    "operations.add_act",
+    "operations.operation_payment_write",
+    "operations.operation_payment_global_write",
+    "operations.operation_payout_write",
+    "operations.operation_payout_global_write",
+    "operations.close_payment",
+    "operations.review_payout",
+    "operations.resend_notification",
+    "operations.decide_act",
+)
+
+
+def _all_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{app}.{action}_{model}"
+        for app, _dot, model in (label.partition(".") for label in labels)
+        for action in ("view", "add", "change", "delete")
+    )
+
+
+PERMISSIONS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        *_ORDERS,
+        *_BALANCES,
+        *_OWN_VIEWS,
+        *_all_of(_CONFIGURED),
+        *_DEEDS,
+        "records.change_case",
+        "diamondpay.view_auditrow",
+        "diamondpay.view_heartbeat",
+    ),
+    OPERATIONS_STAFF: (
+        *_ORDERS,
+        *_BALANCES,
+        *_TERMS,
+        *_OWN_VIEWS,
+        "records.change_case",
+        "operations.view_act",
+        "operations.add_act",
+        "operations.operation_payment_global_write",
+        "operations.operation_payout_global_write",
+        "operations.close_payment",
+        "operations.resend_notification",
+    ),
+    FINANCE_STAFF: (
+        *_ORDERS,
+        *_BALANCES,
+        *_TERMS,
+        *_OWN_VIEWS,
+        "operations.view_act",
+        "operations.add_act",
+        "operations.review_payout",
+        "operations.decide_act",
+    ),
+    CUSTOMER_SERVICE: (*_ORDERS, *_OWN_VIEWS, "channels.view_service", "merchants.view_merchant"),
+    MERCHANT_USER: (*_OF_A_MERCHANT, *_OWN_VIEWS),
+}
+
+
+def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:
+    """Give each role its permissions, making the role where it is missing; take nothing away.
+
+    Called by migrations. Django creates permissions only after the last migration, so those that are due
+    are created here first, from the models as the migrations have them.
+    Raises: LookupError naming a permission whose model the migration does not depend on.
+    """
+    for label in (*OUR_APPS, "auth"):
+        config = apps.get_app_config(label)
+        # An app of a migration's state has no models module, which would be taken for "no models".
+        if getattr(config, "models_module", None) is None:
+            setattr(config, "models_module", True)  # noqa: B010 - typed as a module
+        create_permissions(config, verbosity=0, interactive=False, using=using, apps=apps)
+    permission = apps.get_model("auth", "Permission")
+    by_label = {
+        f"{row.content_type.app_label}.{row.codename}": row
+        for row in permission.objects.using(using).select_related("content_type")
+    }
+    for role, labels in permissions.items():
+        unknown = sorted(set(labels) - set(by_label))
+        if unknown:
+            raise LookupError(f"{role}: there are no permissions {', '.join(unknown)}")
+        group, _created = apps.get_model("auth", "Group").objects.using(using).get_or_create(name=role)
+        group.permissions.add(*(by_label[label] for label in labels))

@@ -1,0 +1,186 @@
+"""Accounts, postings, balance records, transfers and manual freezes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib import admin_filters
+from diamondpay.lib.admin import ReadOnlyAdmin
+from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_list import Key
+from records.admin import base
+from records.models import Account, BalanceRecord, BalanceTransfer, ManualFreeze, Posting
+
+_account = Columns(Account)
+_transfer = Columns(BalanceTransfer)
+_freeze = Columns(ManualFreeze)
+_OPERATOR = "operator"
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    """Accounts: the balances of wallets, and the platform's own, whose balances are totals."""
+
+    list_display = (
+        _account.page("id", label=_("account")), _account.text("kind"), "merchant_id", "merchant_channel_id",
+        "channel_id", _account.money("balance"), "sequence",
+    )  # fmt: skip
+    list_display_links = None
+    list_filter = (
+        admin_filters.choice("kind"),
+        admin_filters.related("merchant"),
+        admin_filters.related("channel"),
+        admin_filters.related("currency"),
+    )
+    list_select_related = ("currency",)
+    exact_search = (Key(field="merchant_channel_id", label=_("wallet id"), is_upper=True),)
+    ordering = ("-id",)
+    facts = (
+        (None, (
+            _account.text("kind"), _account.link("merchant"), _account.link("merchant_channel"),
+            _account.text("channel_id", label=_("channel")), _account.money("balance"),
+            _account.text("sequence"),
+            _account.text("is_chained"),
+        )),
+    )  # fmt: skip
+    panels = (base.entries_panel("account", title=_("Newest balance records")),)
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnlyAdmin):
+    """Postings: one business effect each, with its entries."""
+
+    list_display = (
+        "effect_key", base.posting.text("kind"), "currency_id", "order_no", base.posting.text("operator"),
+        "remark",
+        base.posting.moment("created_at"),
+    )  # fmt: skip
+    list_select_related = (_OPERATOR,)
+    exact_search = (
+        Key(field="effect_key", label=_("effect")),
+        Key(
+            field="payment__payment_id",
+            label=_("deposit order"),
+            length_max=32,
+            newest_first="-id",
+            is_upper=True,
+        ),
+        Key(
+            field="payout__payout_id",
+            label=_("payout order"),
+            length_max=32,
+            newest_first="-id",
+            is_upper=True,
+        ),
+    )
+    facts = (
+        (None, (
+            base.posting.text("effect_key"), base.posting.text("kind"), base.posting.text("currency_id"),
+            base.posting.link("payment", shown="payment_id"), base.posting.link("payout", shown="payout_id"),
+            base.posting.link("reverses", shown="effect_key"), base.posting.text("order_no"),
+            base.posting.text("remark"), base.posting.text(_OPERATOR), base.posting.full_moment("created_at"),
+            base.posting.full_moment("recorded_at"),
+        )),
+    )  # fmt: skip
+    panels = (base.entries_panel("posting", title=_("Entries")),)
+
+
+@admin.register(BalanceRecord)
+class BalanceRecordAdmin(ReadOnlyAdmin):
+    """Balance records of wallets; system entries stand on their posting's page. Source: seed 000."""
+
+    list_display = (
+        base.entry.moment("created_at"), "merchant_id", "channel_id", "merchant_channel_id",
+        base.entry.text("account_kind"), base.entry.text("change_type"), base.entry.money("amount"),
+        base.entry.money("balance_before"), base.entry.money("balance_after"), "order_no",
+        base.entry.text("posting.remark"),
+    )  # fmt: skip
+    list_filter = (
+        admin_filters.moment("created_at", name="created", preset="30d"),
+        admin_filters.related("merchant"),
+        admin_filters.related("channel"),
+        admin_filters.choice("change_type"),
+        admin_filters.choice("account_kind"),
+        admin_filters.amount("amount"),
+    )
+    list_select_related = ("currency", "posting")
+    exact_search = (
+        Key(field="order_no", label=_("associated order number"), length_max=64, guard={"order_no__gt": ""}),
+    )
+    ordering = ("-created_at", "-id")
+    facts = (
+        (None, (
+            base.entry.link("posting", shown="effect_key"), base.entry.link("account"),
+            base.entry.text("account_kind"),
+            base.entry.link("merchant"), base.entry.link("merchant_channel"),
+            base.entry.text("channel_id", label=_("channel")), base.entry.text("change_type"),
+            base.entry.money("amount"), base.entry.money("balance_before"), base.entry.money("balance_after"),
+            base.entry.text("sequence"), base.entry.text("order_no"), base.entry.text("posting.remark"),
+            base.entry.full_moment("created_at"), base.entry.full_moment("recorded_at"),
+        )),
+    )  # fmt: skip
+
+    def list_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """List the entries of wallets; the index that serves the list holds no others."""
+        return queryset.filter(merchant__isnull=False)
+
+
+@admin.register(BalanceTransfer)
+class BalanceTransferAdmin(ReadOnlyAdmin):
+    """Transfers between merchants. Source: seed 000, Balance Transfer."""
+
+    list_display = (
+        "request_id", "source_merchant_id", "source_id", "destination_merchant_id", "destination_id",
+        _transfer.money("amount"), _transfer.moment("created_at"), _transfer.text(_OPERATOR), "reason",
+    )  # fmt: skip
+    list_filter = (
+        admin_filters.moment("created_at", name="created", preset="any"),
+        admin_filters.either("merchant", "source_merchant", "destination_merchant", title=_("merchant")),
+        admin_filters.related("source_merchant"),
+        admin_filters.related("destination_merchant"),
+        admin_filters.related("currency"),
+        admin_filters.exact("operator__username", title=_("operator")),
+    )
+    list_select_related = ("currency", _OPERATOR)
+    exact_search = (
+        Key(field="request_id", label=_("request id"), length_max=64),
+        Key(field="source_id", label=_("source wallet"), newest_first="-id", is_upper=True),
+        Key(field="destination_id", label=_("destination wallet"), newest_first="-id", is_upper=True),
+    )
+    ordering = ("-created_at", "-id")
+    facts = (
+        (None, (
+            _transfer.text("request_id"), _transfer.link("source_merchant"), _transfer.link("source"),
+            _transfer.link("destination_merchant"), _transfer.link("destination"), _transfer.money("amount"),
+            _transfer.link("posting", shown="effect_key"), _transfer.text(_OPERATOR),
+            _transfer.text("reason"),
+            _transfer.full_moment("created_at"),
+        )),
+    )  # fmt: skip
+
+
+@admin.register(ManualFreeze)
+class ManualFreezeAdmin(ReadOnlyAdmin):
+    """Money that people froze on wallets."""
+
+    list_display = (
+        "request_id", "merchant_channel_id", _freeze.money("amount"), _freeze.text(_OPERATOR), "reason",
+        _freeze.moment("created_at"), _freeze.link("lifted_by"),
+    )  # fmt: skip
+    list_select_related = ("currency", _OPERATOR)
+    exact_search = (
+        Key(field="request_id", label=_("request id"), length_max=64),
+        Key(field="merchant_channel_id", label=_("wallet id"), newest_first="-id", is_upper=True),
+    )
+    facts = (
+        (None, (
+            _freeze.text("request_id"), _freeze.link("merchant_channel"), _freeze.money("amount"),
+            _freeze.text("reason"), _freeze.text(_OPERATOR), _freeze.full_moment("created_at"),
+            _freeze.link("posting", shown="effect_key"), _freeze.link("lifted_by", shown="effect_key"),
+        )),
+    )  # fmt: skip

@@ -1,0 +1,191 @@
+"""Callbacks in, notifications out, and cases."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib import admin_filters
+from diamondpay.lib.admin import ReadOnlyAdmin
+from diamondpay.lib.admin_columns import Columns, Panel
+from diamondpay.lib.admin_list import Key
+from records.admin import base
+from records.models import Case, Notification, NotificationAttempt, UpstreamCallback
+
+_case = Columns(Case)
+_callback, _notification, _attempt = base.callback, base.notification, base.notification_attempt
+
+
+@admin.register(UpstreamCallback)
+class UpstreamCallbackAdmin(ReadOnlyAdmin):
+    """Callbacks as they arrived, each with its one outcome."""
+
+    list_display = (
+        _callback.page("id", label=_("callback")), "channel_id", _callback.moment("received_at"),
+        _callback.badge("outcome", base.CALLBACK_TONES), "reference", "source_address", "body_bytes",
+        "reason",
+    )  # fmt: skip
+    list_display_links = None
+    list_filter = (
+        admin_filters.moment("received_at", name="received", preset="30d"),
+        admin_filters.related("channel"),
+        admin_filters.choice("outcome"),
+    )
+    exact_search = (
+        Key(
+            field="payment__payment_id",
+            label=_("deposit order"),
+            length_max=32,
+            newest_first="-id",
+            is_upper=True,
+        ),
+        Key(field="attempt__reference", label=_("payout attempt"), length_max=64, newest_first="-id"),
+    )
+    ordering = ("-received_at", "-id")
+    facts = (
+        (None, (
+            _callback.text("channel_id", label=_("channel")), _callback.full_moment("received_at"),
+            _callback.text("source_address"), _callback.badge("outcome", base.CALLBACK_TONES),
+            _callback.text("reason"), _callback.text("reference"),
+            _callback.link("payment", shown="payment_id"),
+            _callback.link("attempt", shown="reference"), _callback.link("case", shown="key"),
+            _callback.text("try_count"), _callback.full_moment("due_at"),
+            _callback.full_moment("answered_at"),
+            _callback.text("body_bytes"), _callback.folded("headers"), _callback.folded("body"),
+        )),
+    )  # fmt: skip
+
+
+def _attempts(record: Notification) -> QuerySet[NotificationAttempt]:
+    return NotificationAttempt.objects.filter(notification=record).order_by("number")
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    """Notifications to merchants. Source: seed 000, Notification Details."""
+
+    list_display = (
+        "order_no", "merchant_id", _notification.moment("created_at"),
+        _notification.badge("state", base.NOTIFICATION_TONES), "attempt_count", "last_reason",
+        _notification.moment("due_at"), _notification.moment("finished_at"), "url",
+    )  # fmt: skip
+    list_filter = (
+        admin_filters.moment("created_at", name="created", preset="30d"),
+        admin_filters.related("merchant"),
+        admin_filters.choice("state"),
+    )
+    exact_search = (
+        Key(field="webhook_id", label=_("webhook-id"), length_max=64),
+        Key(
+            field="payment__payment_id",
+            label=_("deposit order"),
+            length_max=32,
+            newest_first="-id",
+            is_upper=True,
+        ),
+        Key(
+            field="payout__payout_id",
+            label=_("payout order"),
+            length_max=32,
+            newest_first="-id",
+            is_upper=True,
+        ),
+        Key(
+            field="payment__merchant_order_no",
+            label=_("merchant order no."),
+            length_max=100,
+            newest_first="-id",
+        ),
+        Key(
+            field="payout__merchant_order_no",
+            label=_("merchant order no."),
+            length_max=100,
+            newest_first="-id",
+        ),
+    )
+    ordering = ("-created_at", "-id")
+    facts = (
+        (None, (
+            _notification.text("webhook_id"), _notification.text("order_no"), _notification.link("merchant"),
+            _notification.link("payment", shown="payment_id"),
+            _notification.link("payout", shown="payout_id"),
+            _notification.badge("state", base.NOTIFICATION_TONES), _notification.text("order_status"),
+            _notification.text("order_version"), _notification.text("dialect"),
+            _notification.text("sign_type"),
+            _notification.text("url"), _notification.text("attempt_count"),
+            _notification.text("attempt_count_max"),
+            _notification.full_moment("created_at"), _notification.full_moment("due_at"),
+            _notification.full_moment("leased_until"), _notification.full_moment("finished_at"),
+            _notification.text("last_reason"), _notification.folded("facts"),
+        )),
+    )  # fmt: skip
+    panels = (
+        Panel(
+            title=_("Attempts"), rows=_attempts,
+            columns=(
+                _attempt.page("number"), _attempt.full_moment("started_at"), _attempt.text("http_status"),
+                _attempt.text("is_success"), _attempt.text("duration_ms"), _attempt.text("reason"),
+                _attempt.folded("body"), _attempt.folded("answer"),
+            ),
+        ),
+    )  # fmt: skip
+
+
+@admin.register(NotificationAttempt)
+class NotificationAttemptAdmin(ReadOnlyAdmin):
+    """Every sending of a notification."""
+
+    list_display = (
+        _attempt.page("id", label=_("attempt")), _attempt.link("notification", shown="order_no"), "number",
+        _attempt.moment("started_at"), "http_status", _attempt.text("is_success"), "duration_ms", "reason",
+    )  # fmt: skip
+    list_display_links = None
+    list_select_related = ("notification",)
+    exact_search = (
+        Key(field="notification__webhook_id", label=_("webhook-id"), length_max=64, newest_first="-id"),
+    )
+    facts = (
+        (None, (
+            _attempt.link("notification", shown="webhook_id"), _attempt.text("number"),
+            _attempt.full_moment("started_at"), _attempt.full_moment("finished_at"), _attempt.text("url"),
+            _attempt.text("is_success"), _attempt.text("http_status"), _attempt.text("duration_ms"),
+            _attempt.text("reason"), _attempt.folded("body"), _attempt.folded("answer"),
+        )),
+    )  # fmt: skip
+
+
+@admin.register(Case)
+class CaseAdmin(ReadOnlyAdmin):
+    """What a person must decide. Decided by an act, not here."""
+
+    list_display = (
+        _case.page("id", label=_("case")), _case.badge("status", base.CASE_TONES), _case.text("kind"),
+        "merchant_id",
+        "channel_id", _case.money("amount"), "summary", _case.moment("opened_at"), _case.moment("closed_at"),
+    )  # fmt: skip
+    list_display_links = None
+    list_filter = (
+        admin_filters.choice("status"),
+        admin_filters.choice("kind"),
+        admin_filters.related("merchant"),
+        admin_filters.related("channel"),
+    )
+    list_select_related = ("currency",)
+    exact_search = (
+        Key(field="key", label=_("key")),
+        Key(field="payment__payment_id", label=_("deposit order"), length_max=32, is_upper=True),
+        Key(field="payout__payout_id", label=_("payout order"), length_max=32, is_upper=True),
+    )
+    facts = (
+        (None, (
+            _case.text("key"), _case.text("kind"), _case.badge("status", base.CASE_TONES),
+            _case.link("merchant"),
+            _case.text("channel_id", label=_("channel")), _case.link("payment", shown="payment_id"),
+            _case.link("payout", shown="payout_id"), _case.link("posting", shown="effect_key"),
+            _case.money("amount"),
+            _case.text("summary"), _case.full_moment("opened_at"), _case.full_moment("closed_at"),
+            _case.text("closed_by"), _case.text("resolution"),
+        )),
+    )  # fmt: skip
+    panels = (base.callbacks_panel("case"),)

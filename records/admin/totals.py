@@ -1,0 +1,92 @@
+"""The totals as the database keeps them, for looking behind a figure. Statistics have pages of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib.admin import ReadOnlyAdmin
+from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_list import Key
+from records.models import AccountDelta, AccountTotal, OrderDayTotal, OrderDelta, OrderHourTotal, OrderTotal
+
+
+def _kind(row: Any) -> Any:
+    return _("deposits") if row.kind == 1 else _("payouts")
+
+
+def _figures(model: Any, *, when: str = "") -> tuple[Any, ...]:
+    total = Columns(model)
+    return (
+        total.page("id", label=_("row")),
+        *([total.full_moment(when)] if when == "hour" else [when] if when else []),
+        total.computed(_kind, name="kind", label=_("kind")), "merchant", "service", "channel", "currency",
+        total.text("is_test"), "status", "order_count", total.number("requested_sum"),
+        total.number("actual_sum"),
+        total.number("fee_sum"), total.number("credited_sum"),
+    )  # fmt: skip
+
+
+class _Figures(ReadOnlyAdmin):
+    """Newest first; found by merchant through the index of each table."""
+
+    list_display_links = None
+    exact_search = (Key(field="merchant", label=_("merchant id"), newest_first="-id", is_upper=True),)
+
+
+@admin.register(OrderHourTotal)
+class OrderHourTotalAdmin(_Figures):
+    """Totals by the hour of creation."""
+
+    list_display = _figures(OrderHourTotal, when="hour")
+
+
+@admin.register(OrderDayTotal)
+class OrderDayTotalAdmin(_Figures):
+    """Totals by the day of creation, UTC."""
+
+    list_display = _figures(OrderDayTotal, when="day")
+
+
+@admin.register(OrderTotal)
+class OrderTotalAdmin(_Figures):
+    """Totals of all time."""
+
+    list_display = _figures(OrderTotal)
+
+
+@admin.register(OrderDelta)
+class OrderDeltaAdmin(ReadOnlyAdmin):
+    """Changes that no total holds yet."""
+
+    list_display = _figures(OrderDelta, when="hour")
+    list_display_links = None
+
+
+_account_total = Columns(AccountTotal)
+_account_delta = Columns(AccountDelta)
+
+
+@admin.register(AccountTotal)
+class AccountTotalAdmin(ReadOnlyAdmin):
+    """Folded balances of system accounts."""
+
+    list_display = (
+        "account", _account_total.money("balance", currency="account.currency"), "entry_count",
+    )  # fmt: skip
+    list_select_related = ("account__currency",)
+    ordering = ("-account_id",)
+
+
+@admin.register(AccountDelta)
+class AccountDeltaAdmin(ReadOnlyAdmin):
+    """Changes of system accounts that no total holds yet."""
+
+    list_display = (
+        _account_delta.page("id", label=_("row")), _account_delta.text("account"),
+        _account_delta.money("amount", currency="account.currency"), "entry_count",
+    )  # fmt: skip
+    list_display_links = None
+    list_select_related = ("account__currency",)

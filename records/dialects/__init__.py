@@ -1,0 +1,62 @@
+"""The merchants' languages: status codes, fields, signatures, and what counts as the merchant's yes. Pure.
+
+The API views answer in a dialect and the notification sender speaks it, so a merchant is told of an order in
+the language in which the order was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from records.dialects import gateway
+from records.models import Payment, Payout
+
+__all__ = ["Dialect", "get"]
+
+
+class Dialect(Protocol):
+    """What the notification sender asks of a language. Nothing here reads the database or the clock."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that orders carry."""
+        ...
+
+    @property
+    def credential_api(self) -> str:
+        """Return whose secrets sign: a value of `merchants.Credential.Api`."""
+        ...
+
+    def payment_facts(self, payment: Payment) -> dict[str, object]:
+        """Return the unsigned content of a deposit's notification, JSON-ready, as of this moment."""
+        ...
+
+    def payout_facts(self, payout: Payout) -> dict[str, object]:
+        """Return the unsigned content of a payout's notification, JSON-ready, as of this moment."""
+        ...
+
+    def body(self, *, facts: Mapping[str, object], sign_type: str, secret: str) -> bytes:
+        """Return the signed body of one attempt."""
+        ...
+
+    def headers(
+        self, *, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the headers of one attempt, signed with each live secret. Units: Unix seconds."""
+        ...
+
+    def is_acknowledged(self, *, http_status: int, answer: str) -> tuple[bool, str]:
+        """Say whether the answer is the merchant's yes, and in words why or why not."""
+        ...
+
+
+_DIALECTS: dict[str, Dialect] = {gateway.V1.name: gateway.V1, gateway.V2.name: gateway.V2}
+
+
+def get(name: str) -> Dialect:
+    """Return the dialect of that name.
+
+    Raises: KeyError for a name that no order can carry.
+    """
+    return _DIALECTS[name]

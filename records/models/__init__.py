@@ -1,0 +1,57 @@
+"""The book's tables, one module per subject."""
+
+from records.models.ledger import (
+    Account,
+    BalanceRecord,
+    BalanceTransfer,
+    ChangeType,
+    ManualFreeze,
+    Posting,
+    PostingKind,
+)
+from records.models.messages import Case, Notification, NotificationAttempt, UpstreamCallback
+from records.models.orders import Actor, Order, SignType, Source, StatusChange, UpstreamCall
+from records.models.payments import PAYMENT_MOVES, Payment, PaymentStatus
+from records.models.payouts import ATTEMPT_MOVES, PAYOUT_MOVES, Payout, PayoutAttempt, PayoutStatus
+from records.models.totals import (
+    AccountDelta,
+    AccountTotal,
+    OrderDayTotal,
+    OrderDelta,
+    OrderHourTotal,
+    OrderTotal,
+)
+
+__all__ = [
+    "ATTEMPT_MOVES",
+    "PAYMENT_MOVES",
+    "PAYOUT_MOVES",
+    "Account",
+    "AccountDelta",
+    "AccountTotal",
+    "Actor",
+    "BalanceRecord",
+    "BalanceTransfer",
+    "Case",
+    "ChangeType",
+    "ManualFreeze",
+    "Notification",
+    "NotificationAttempt",
+    "Order",
+    "OrderDayTotal",
+    "OrderDelta",
+    "OrderHourTotal",
+    "OrderTotal",
+    "Payment",
+    "PaymentStatus",
+    "Payout",
+    "PayoutAttempt",
+    "PayoutStatus",
+    "Posting",
+    "PostingKind",
+    "SignType",
+    "Source",
+    "StatusChange",
+    "UpstreamCall",
+    "UpstreamCallback",
+]

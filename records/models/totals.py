@@ -1,0 +1,111 @@
+"""Counts and sums that are exact at every moment and cost the same at any size. Written by the database
+alone.
+
+Triggers append delta rows; `fold_order_totals()` and `fold_account_totals()` move them into totals; readers
+add both.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib.fields import MoneyField
+
+DIMENSIONS = ["kind", "merchant", "service", "channel", "currency", "is_test", "status"]
+MEASURES = ["order_count", "requested_sum", "actual_sum", "fee_sum", "credited_sum"]
+
+
+class OrderFigures(models.Model):
+    """Dimensions and measures shared by delta and total rows. kind: 1 deposits, 2 payouts."""
+
+    kind = models.PositiveSmallIntegerField(_("kind"))
+    merchant = models.CharField(_("merchant"), max_length=16)
+    service = models.CharField(_("service"), max_length=16)
+    channel = models.CharField(_("channel"), max_length=32)
+    currency = models.CharField(_("currency"), max_length=8)
+    is_test = models.BooleanField(_("test orders"))
+    status = models.PositiveSmallIntegerField(_("status"))
+    order_count = models.BigIntegerField(_("orders"))
+    requested_sum = MoneyField(_("requested"))
+    actual_sum = MoneyField(_("actual"))
+    fee_sum = MoneyField(_("fee"))
+    credited_sum = MoneyField(_("credited"))
+
+    class Meta:
+        abstract = True
+
+
+class OrderDelta(OrderFigures):
+    """A signed change, not folded yet. hour is the hour (UTC) in which the order was created."""
+
+    hour = models.DateTimeField(_("hour"))
+
+    def __str__(self) -> str:
+        return f"{self.hour} {self.order_count:+d}"
+
+
+class OrderHourTotal(OrderFigures):
+    """Totals of the orders created in one hour (UTC)."""
+
+    hour = models.DateTimeField(_("hour"))
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hour", *DIMENSIONS], name="order_hour_total_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["merchant", "hour"], name="order_hour_of_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.hour} {self.order_count}"
+
+
+class OrderDayTotal(OrderFigures):
+    """Totals of the orders created on one day (UTC)."""
+
+    day = models.DateField(_("day"))
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["day", *DIMENSIONS], name="order_day_total_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["merchant", "day"], name="order_day_of_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.order_count}"
+
+
+class OrderTotal(OrderFigures):
+    """Totals of all time."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["merchant", "kind", *DIMENSIONS[2:]], name="order_total_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.merchant} {self.order_count}"
+
+
+class AccountDelta(models.Model):
+    """A change of a system account, not folded yet."""
+
+    account = models.ForeignKey("records.Account", models.PROTECT, related_name="+", db_index=False)
+    amount = MoneyField(_("amount"))
+    entry_count = models.IntegerField(_("entries"), default=1)
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.amount}"
+
+
+class AccountTotal(models.Model):
+    """The folded balance of a system account; add the deltas for the balance of this moment."""
+
+    account = models.OneToOneField("records.Account", models.PROTECT, primary_key=True, related_name="total")
+    balance = MoneyField(_("balance"))
+    entry_count = models.BigIntegerField(_("entries"))
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.balance}"

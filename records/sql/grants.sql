@@ -1,0 +1,56 @@
+-- What the application's role may do (run after every migrate; :app_role is its quoted name). Least privilege where money
+-- and history are; plain read and write elsewhere. Balances and totals are written by SECURITY DEFINER triggers alone.
+
+GRANT USAGE ON SCHEMA public TO :app_role;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :app_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :app_role;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO :app_role;
+
+-- Read only: the schema's own history, accounts, history of statuses, totals.
+REVOKE INSERT, UPDATE, DELETE ON
+    django_migrations, records_account, records_statuschange, records_orderdelta, records_orderhourtotal, records_orderdaytotal,
+    records_ordertotal, records_accountdelta, records_accounttotal
+FROM :app_role;
+
+-- Written once.
+REVOKE UPDATE, DELETE ON
+    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, diamondpay_auditrow
+FROM :app_role;
+
+-- Never removed, and only the columns that may move.
+REVOKE UPDATE, DELETE ON
+    records_payment, records_payout, records_payoutattempt, records_upstreamcallback, records_notification,
+    records_notificationattempt, records_case, records_manualfreeze, operations_act
+FROM :app_role;
+
+GRANT UPDATE (
+    status, is_late, actual_amount, settled_amount, fee, credited_amount, display_amount, channel_order_no, link, qr_text, receiver_encrypted,
+    credit_posting_id, memo, error_message, updated_at, submitted_at, completed_at, next_query_at, query_count, changed_by, changed_by_user_id,
+    change_reason
+) ON records_payment TO :app_role;
+
+GRANT UPDATE (
+    status, actual_amount, channel_id, channel_order_no, is_held, resolve_posting_id, memo, error_message, updated_at, submitted_at, completed_at,
+    next_query_at, query_count, changed_by, changed_by_user_id, change_reason
+) ON records_payout TO :app_role;
+
+GRANT UPDATE (
+    state, channel_order_no, reason, sent_at, accepted_at, finished_at, next_query_at, query_count
+) ON records_payoutattempt TO :app_role;
+
+GRANT UPDATE (
+    outcome, reason, reference, payment_id, attempt_id, case_id, try_count, due_at, answered_at
+) ON records_upstreamcallback TO :app_role;
+
+GRANT UPDATE (
+    state, attempt_count, attempt_count_max, due_at, leased_until, finished_at, last_reason
+) ON records_notification TO :app_role;
+
+GRANT UPDATE (
+    body, finished_at, is_success, http_status, answer, reason, duration_ms
+) ON records_notificationattempt TO :app_role;
+
+GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :app_role;
+GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
+GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;

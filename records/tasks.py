@@ -1,0 +1,45 @@
+"""Wake-ups of the sweepers. Rows are the queue: a task that is lost, doubled or late changes nothing but
+when.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import connection
+
+from diamondpay.lib import clock
+from records import callbacks, notifications, payments, submission
+
+FOLD_ROWS = 20_000
+
+
+@shared_task(name="records.tasks.deliver_notifications", ignore_result=True)
+def deliver_notifications(**_kwargs: object) -> None:
+    """Send the notifications that are due."""
+    notifications.deliver_due(now=clock.now())
+
+
+@shared_task(name="records.tasks.reconsider_callbacks", ignore_result=True)
+def reconsider_callbacks(**_kwargs: object) -> None:
+    """Give an outcome to callbacks that have none."""
+    callbacks.reconsider_due(now=clock.now())
+
+
+@shared_task(name="records.tasks.expire_payments", ignore_result=True)
+def expire_payments(**_kwargs: object) -> None:
+    """Close deposits whose time is over."""
+    payments.close_expired(now=clock.now())
+
+
+@shared_task(name="records.tasks.query_orders", ignore_result=True)
+def query_orders(**_kwargs: object) -> None:
+    """Ask upstreams about orders in progress, and hand over what never reached them."""
+    submission.query_due(now=clock.now())
+
+
+@shared_task(name="records.tasks.fold_totals", ignore_result=True)
+def fold_totals(**_kwargs: object) -> None:
+    """Move deltas into totals."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT records_fold_order_totals(%s)", [FOLD_ROWS])
+        cursor.execute("SELECT records_fold_account_totals(%s)", [FOLD_ROWS])

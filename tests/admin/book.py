@@ -1,0 +1,133 @@
+"""Rows of every record for one merchant, made by the real functions; the upstream cannot be reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from channels.upstreams import base
+from diamondpay.lib import clock
+from diamondpay.models import User
+from merchants.models import Merchant, MerchantChannel
+from merchants.registration import Registered
+from operations import approvals, placement
+from operations.models import Act
+from records import cases, ledger, payments, payouts, transfers
+from records.models import Actor, Case, Notification, NotificationAttempt, Payment, Payout, UpstreamCallback
+from tests import factories
+
+# Nothing listens there, so every order's fate is unknown until the test decides it.
+NOWHERE = "http://127.0.0.1:9"
+CARD = "6222021234567890123"
+PARTY = base.Party(name="Zhang Wei", account=CARD, phone="13812345678", id_number="110101199003074514")
+
+
+def merchant(name: str) -> Registered:
+    """Register a merchant on the channel `sandbox`, whose upstream cannot be reached."""
+    if not MerchantChannel.objects.filter(channel_id="sandbox").exists():
+        factories.make_channel(base_url=NOWHERE)
+    return factories.make_merchant(name, fee_permillage=3, notify_url="https://acme.example/told")
+
+
+def deposit(owner: Registered, number: str, *, amount: str = "300", is_paid: bool = True) -> Payment:
+    """Place a deposit and, unless told otherwise, let it be paid."""
+    payment = placement.place_payment(
+        order=placement.NewPayment(
+            merchant=owner.merchant, service_id="SVC0001", merchant_order_no=number, amount=Decimal(amount),
+            party=PARTY, sign_type="HMAC-SHA256", source="API_V1", notify_url="https://acme.example/told",
+        )
+    )  # fmt: skip
+    if is_paid:
+        with transaction.atomic():
+            return payments.settle(
+                payment=payments.locked(payment.pk), actual_amount=Decimal(amount), now=clock.now(),
+                changed_by=Actor.CALLBACK, channel_order_no=f"UP-{payment.payment_id}",
+            )  # fmt: skip
+    return payment
+
+
+def payout(owner: Registered, number: str, *, amount: str = "100", is_paid: bool = True) -> Payout:
+    """Place a payout on the merchant's wallet and, unless told otherwise, let it be paid."""
+    placed = placement.place_payout(
+        order=placement.NewPayout(
+            merchant=owner.merchant, service_id="SVC0004", merchant_order_no=number, amount=Decimal(amount),
+            party=PARTY, sign_type="HMAC-SHA256", source="API_V1", notify_url="https://acme.example/told",
+            merchant_channel_id=owner.wallets[0].pk,
+        )
+    )  # fmt: skip
+    if is_paid:
+        with transaction.atomic():
+            attempt, locked = payouts.locked_attempt(placed.attempts.get().pk)
+            return payouts.settle(
+                payout=locked, attempt=attempt, actual_amount=Decimal(amount), now=clock.now(),
+                changed_by=Actor.CALLBACK, channel_order_no=f"UP-{placed.payout_id}",
+            )  # fmt: skip
+    return placed
+
+
+def fund(owner: Registered, amount: str = "100000", *, request_id: str = "") -> None:
+    """Put money on the merchant's first wallet."""
+    ledger.adjust(
+        merchant_channel=owner.wallets[0], amount=Decimal(amount), reason="opening", now=clock.now(),
+        request_id=request_id or f"fund-{owner.merchant.pk}", actor="tests",
+    )  # fmt: skip
+
+
+def fill(owner: Registered, other: Registered, user: User, *, start: int, count: int) -> None:
+    """Write `count` of every record for the merchant, numbered from `start`; transfers go to `other`."""
+    now, wallet = clock.now(), owner.wallets[0]
+    for number in range(start, start + count):
+        key = f"{owner.merchant.pk}-{number}"
+        paid, sent = deposit(owner, f"D-{key}"), payout(owner, f"P-{key}")
+        _messages(owner.merchant, paid, key)
+        request_id = f"fr-{key}"
+        ledger.freeze(
+            merchant_channel=wallet,
+            amount=Decimal(1),
+            reason="why",
+            request_id=request_id,
+            now=now,
+            operator=user,
+        )
+        transfers.execute(
+            source=wallet, destination=other.wallets[0], amount=Decimal(2), reason="why",
+            request_id=f"tr-{key}",
+            now=now, operator=user,
+        )  # fmt: skip
+        approvals.request(
+            kind=Act.Kind.FAIL_PAYOUT, object_kind="payout", object_id=sent.payout_id,
+            evidence={"proof": "seen"}, reason="why",
+            request_id=f"act-{key}", user=user, now=now,
+        )  # fmt: skip
+    fold()
+    fund(owner, "1", request_id=f"late-{owner.merchant.pk}-{start}")
+    deposit(owner, f"D-{owner.merchant.pk}-last-{start}", is_paid=False)
+
+
+def fold() -> None:
+    """Move what the totals' deltas hold into the totals, as the worker does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT records_fold_order_totals(10000), records_fold_account_totals(10000)")
+
+
+def _messages(merchant: Merchant, payment: Payment, key: str) -> None:
+    """Write what an upstream said of a deposit, the case that came of it, and a sending of its news."""
+    now = clock.now()
+    UpstreamCallback.objects.create(
+        channel_id=payment.channel_id, received_at=now, source_address="203.0.113.9", headers={"x": "y"},
+        body=f'{{"account": "{CARD}", "reference": "{payment.payment_id}"}}'.encode(), body_bytes=80,
+        due_at=now + timedelta(hours=1), payment=payment,
+    )  # fmt: skip
+    cases.open_once(
+        key=f"case-{key}", kind=Case.Kind.PAID_AGAIN, summary="paid twice", now=now,
+        channel_id=payment.channel_id,
+        payment=payment, amount=Decimal("300"), currency_id="CNY",
+    )  # fmt: skip
+    notification = Notification.objects.get(payment=payment)
+    Notification.objects.filter(pk=notification.pk).update(attempt_count=1)
+    NotificationAttempt.objects.create(
+        notification=notification, number=1, started_at=now,
+        url="https://acme.example/told", body='{"status": 1}',
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""A page of the back office in a real Chromium that notes every console error and CSP violation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests import factories
+from tests.support import browser
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Visit:
+    """A page, the address of the site, and the complaints of the browser so far."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def sign_in(self, username: str) -> None:
+        """Sign in through the login page."""
+        self.page.goto(f"{self.url}/admin/login/?next=/admin/")
+        self.page.fill("#id_username", username)
+        self.page.fill("#id_password", factories.PASSWORD)
+        self.page.click("input[type=submit]")
+
+    def open(self, path: str) -> int:
+        """Open a page of the site and return its HTTP status."""
+        response = self.page.goto(f"{self.url}{path}")
+        self.page.wait_for_load_state("load")
+        return response.status if response else 0
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Run a Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=browser.find(), args=FLAGS)
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+@contextmanager
+def visit(chromium: Browser, url: str, *, width: int = 1440, scheme: str = "light") -> Iterator[Visit]:
+    """Open a window of a width, in a colour scheme, that listens for complaints."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    visited = Visit(page=context.new_page(), url=url)
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            visited.complaints.append(f"{visited.page.url}: {message.text}")
+
+    visited.page.on("console", on_console)
+    visited.page.on("pageerror", lambda error: visited.complaints.append(f"{visited.page.url}: {error}"))
+    visited.page.on("requestfailed", lambda request: visited.complaints.append(f"failed: {request.url}"))
+    visited.page.on(
+        "response",
+        lambda response: (
+            visited.complaints.append(f"{response.status}: {response.url}")
+            if response.status >= 400
+            else None
+        ),
+    )
+    try:
+        yield visited
+    finally:
+        context.close()

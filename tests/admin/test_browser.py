@@ -1,0 +1,115 @@
+"""The pages in a real Chromium: no CSP violation, no console error, readable wide, narrow, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from merchants.models import Credential, Merchant
+from records.models import Payment, Payout
+from tests import factories
+from tests.admin import book, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
+        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield launched
+
+
+@pytest.fixture
+def paths(browser: Browser) -> list[str]:
+    """A book with a row of everything, a superuser `boss`, and the pages to visit."""
+    boss = factories.make_user("boss", is_superuser=True)
+    acme, other = book.merchant("Acme"), book.merchant("Other")
+    book.fund(acme)
+    book.fill(acme, other, boss, start=1, count=2)
+    return [
+        "/admin/", "/RecordPayment", "/RecordPayment?status=1&amount_min=1", "/RecordPayment?q=nothing",
+        "/RecordPayout",
+        "/RecordBalanceRecord", "/RecordBalanceTransfer", "/RecordNotificationDetail",
+        f"/admin/records/payment/{Payment.objects.earliest('id').pk}/change/",
+        f"/admin/records/payout/{Payout.objects.earliest('id').pk}/change/",
+        "/admin/merchants/merchant/", "/admin/merchants/merchant/add/",
+        f"/admin/merchants/merchant/{acme.merchant.pk}/change/",
+        f"/admin/merchants/credential/{acme.credential.pk}/rotate/",
+        "/admin/channels/channel/add/", "/admin/channels/channel/sandbox/change/", "/admin/channels/bank/",
+        "/admin/diamondpay/user/add/", f"/admin/diamondpay/user/{boss.pk}/change/",
+        "/admin/auth/group/1/change/",
+        "/admin/auth/group/1/delete/", "/admin/diamondpay/auditrow/", "/admin/password_change/",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_pages_open_without_a_complaint_of_the_browser(
+    browser: Browser, live_server: LiveServer, paths: list[str], width: int, scheme: str
+) -> None:
+    with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
+        visit.sign_in("boss")
+        visit.page.wait_for_url("**/admin/")
+        assert [path for path in paths if visit.open(path) != 200] == []
+        # Nothing but tables, which scroll by themselves, is wider than the window.
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visit.complaints == []
+
+
+def test_dark_pages_are_dark_and_the_theme_can_be_switched(
+    browser: Browser, live_server: LiveServer, paths: list[str]
+) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with chromium.visit(browser, live_server.url, scheme="dark") as visit:
+        visit.sign_in("boss")
+        visit.open("/RecordPayment")
+        assert visit.page.evaluate(ground) == "rgb(20, 25, 30)"
+        for _click in range(2):
+            visit.page.click(".theme-toggle")
+        assert visit.page.get_attribute("html", "data-theme") in ("light", "dark", "auto")
+        assert visit.complaints == []
+
+
+def test_the_filter_bar_leads_to_a_clean_address_and_its_chips_take_filters_away(
+    browser: Browser, live_server: LiveServer, paths: list[str]
+) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
+        visit.sign_in("boss")
+        visit.open("/RecordPayment")
+        visit.page.select_option("select[name=status]", "0")
+        visit.page.press("input[name=q]", "Enter")
+        visit.page.wait_for_url("**/admin/records/payment/?created=30d&status=0")
+        assert visit.page.locator("#result_list tbody tr").count() == 1
+        visit.page.click("ul.chips a >> text=status: In Progress")
+        visit.page.wait_for_url("**/admin/records/payment/?created=30d")
+        assert visit.page.locator("#result_list tbody tr").count() == 3
+        assert visit.complaints == []
+
+
+def test_a_merchant_is_taken_on_by_hand_and_given_a_key(
+    browser: Browser, live_server: LiveServer, paths: list[str]
+) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
+        visit.sign_in("boss")
+        visit.open("/admin/merchants/merchant/add/")
+        visit.page.fill("#id_name", "By hand")
+        visit.page.click("text=Add another Merchant service")
+        visit.page.select_option("#id_merchant_services-0-service", "SVC0001")
+        visit.page.fill("#id_merchant_services-0-fee_permillage", "2.5")
+        visit.page.click("text=Add another Merchant channel")
+        visit.page.select_option("#id_merchant_channels-0-channel", "sandbox")
+        visit.page.click("text=Save and continue editing")
+        visit.page.wait_for_selector(".messagelist .success")
+        visit.page.click("text=New key")
+        visit.page.fill("#id_reason", "first key")
+        visit.page.click("text=Make the key")
+        visit.page.wait_for_selector("dl.secrets")
+        merchant = Merchant.objects.get(name="By hand")
+        assert merchant.pk in visit.page.inner_text("dl.secrets")
+        assert Credential.objects.filter(merchant=merchant).count() == 1
+        assert visit.complaints == []

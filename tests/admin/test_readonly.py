@@ -1,0 +1,130 @@
+"""The book is read: no add, change, delete or bulk action, also not by a POST to the addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+
+from diamondpay.models import AuditRow, Heartbeat, Preference, User
+from merchants.models import Credential
+from operations.models import Act
+from records.models import Payment, Payout, UpstreamCall
+from tests import factories
+from tests.admin import book
+from tests.admin.test_lists import url_of
+
+pytestmark = pytest.mark.django_db
+
+RECORDS: list[Any] = [
+    *apps.get_app_config("records").get_models(), Act, AuditRow, Credential, Heartbeat, Preference,
+]  # fmt: skip
+
+
+@pytest.fixture
+def filled(client: Client) -> User:
+    """A superuser who is signed in, and a book with a row of everything."""
+    user = factories.make_user("boss", is_superuser=True)
+    acme, other = book.merchant("Acme"), book.merchant("Other")
+    book.fund(acme)
+    book.fill(acme, other, user, start=1, count=1)
+    Preference.objects.create(user=user, key="time_zone", value="UTC")
+    Heartbeat.objects.create(name="worker", beat_at=user.date_joined)
+    client.force_login(user)
+    return user
+
+
+def state_of(model: type[Model]) -> list[Any]:
+    """Return the whole table."""
+    return list(model._default_manager.order_by("pk").values())
+
+
+@pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label_lower)
+def test_records_refuse_every_write_and_nothing_changes(client: Client, filled: User, model: Any) -> None:
+    row = model._default_manager.order_by("pk").first()
+    before, audited = state_of(model), AuditRow.objects.count()
+    fields = {field.name: "1" for field in model._meta.fields}
+    attempts = [
+        client.get(url_of(model, "add")),
+        client.post(url_of(model, "add"), fields),
+        client.post(url_of(model, "change", row.pk), fields),
+        client.post(url_of(model, "change", row.pk), {**fields, "_saveasnew": "1"}),
+        client.get(url_of(model, "delete", row.pk)),
+        client.post(url_of(model, "delete", row.pk), {"post": "yes"}),
+        client.post(
+            url_of(model), {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+        ),
+        client.post(url_of(model), {"_save": "Save", "form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1"}),
+    ]
+    assert [response.status_code for response in attempts] == [403] * 8
+    assert state_of(model) == before
+    assert AuditRow.objects.count() == audited
+
+
+@pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label_lower)
+def test_every_record_has_a_page_that_offers_no_button(client: Client, filled: User, model: Any) -> None:
+    row = model._default_manager.order_by("pk").first()
+    response = client.get(url_of(model, "change", row.pk))
+    assert response.status_code == 200
+    main = response.content.decode().partition("<main")[2]
+    assert "<input" not in main
+    assert "<form" not in main
+
+
+def test_no_list_offers_a_bulk_action(client: Client, filled: User) -> None:
+    offering = [
+        model._meta.label
+        for model in admin.site._registry
+        if 'name="action"' in client.get(url_of(model)).content.decode()
+    ]
+    assert offering == []
+
+
+def test_the_deposit_page_shows_its_whole_life(client: Client, filled: User) -> None:
+    payment = Payment.objects.get(status=1)
+    response = client.get(url_of(Payment, "change", payment.pk))
+    panels = {str(panel["title"]): len(panel["rows"]) for panel in response.context["panels"]}
+    assert panels == {
+        "Status changes": 2, "Upstream calls": 1, "Upstream callbacks": 1, "Notifications": 1, "Postings": 1,
+        "Balance records": 3,
+    }  # fmt: skip
+    page = response.content.decode()
+    assert payment.channel_order_no in page
+    assert "299.10 <small>CNY</small>" in page
+
+
+def test_the_payout_page_shows_its_attempts_and_both_postings(client: Client, filled: User) -> None:
+    payout = Payout.objects.get()
+    response = client.get(url_of(Payout, "change", payout.pk))
+    panels = {str(panel["title"]): len(panel["rows"]) for panel in response.context["panels"]}
+    assert panels == {
+        "Status changes": 2, "Attempts at upstreams": 1, "Upstream calls": 1, "Upstream callbacks": 0,
+        "Notifications": 1, "Postings": 2, "Balance records": 5,
+    }  # fmt: skip
+
+
+def test_no_page_shows_a_card_number_a_phone_an_id_number_or_a_secret(client: Client, filled: User) -> None:
+    secrets = [book.CARD, book.PARTY.phone, book.PARTY.id_number, factories.SANDBOX_SECRET]
+    leaks = []
+    for model in admin.site._registry:
+        pages = [url_of(model)]
+        pages += [url_of(model, "change", row.pk) for row in model._default_manager.order_by("pk")[:30]]
+        for page in pages:
+            text = client.get(page).content.decode()
+            leaks += [(page, secret) for secret in secrets if secret in text]
+            assert "_encrypted" not in text
+            assert "_hash" not in text.replace("csrf_hash", "")
+    assert leaks == []
+    assert "***0123" in client.get(url_of(Payment, "change", Payment.objects.first().pk)).content.decode()  # type: ignore[union-attr]
+
+
+def test_panels_are_shown_only_with_the_right_to_their_rows(client: Client, filled: User) -> None:
+    client.force_login(factories.make_user("reader", permissions=["records.view_payment"]))
+    payment = Payment.objects.get(status=1)
+    response = client.get(url_of(Payment, "change", payment.pk))
+    assert (response.status_code, response.context["panels"]) == (200, [])
+    assert client.get(url_of(UpstreamCall)).status_code == 403

@@ -1,0 +1,91 @@
+"""How the contract suite plays the other side of each upstream.
+
+An adapter in the registry without a driver here fails the suite. A driver says nothing about how our side
+works: it makes the real upstream do what the contract has words for.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from channels.upstreams.base import Adapter
+from channels.upstreams.sandbox.adapter import SandboxAdapter
+from tests.support.sandbox import Sandbox
+
+# What an upstream can do after it made the order and before its yes has reached us.
+SPOILED = ("error_500", "hangs", "resets", "html", "half_answer", "forged")
+
+
+class Driver(Protocol):
+    """One upstream, running."""
+
+    service: str
+    currency: str
+
+    def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        """Return an adapter for it, or with the same secrets for another address."""
+
+    def adapter_of_another_account(self) -> Adapter:
+        """Return an adapter of another account of the same upstream."""
+
+    def behave(self) -> None:
+        """Answer as it should from now on, and leave payouts pending."""
+
+    def refuse(self) -> None:
+        """Refuse new orders from now on."""
+
+    def spoil(self, way: str) -> None:
+        """Make new orders from now on, and spoil the answer in one of the ways in SPOILED."""
+
+    def forge_callbacks(self) -> None:
+        """Sign callbacks wrongly from now on."""
+
+    def pay(self, reference: str, *, amount_x100: int | None = None) -> None:
+        """Pay an order, or let a payout succeed."""
+
+    def fail(self, reference: str) -> None:
+        """Let an order fail."""
+
+
+class SandboxDriver:
+    """The sandbox, through its control API."""
+
+    service = "SVC0001"
+    currency = "CNY"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.behave()
+
+    def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        settings = self._sandbox.settings(timeout_seconds=str(timeout_seconds))
+        return SandboxAdapter(settings | ({"base_url": base_url} if base_url else {}))
+
+    def adapter_of_another_account(self) -> Adapter:
+        return SandboxAdapter(self._sandbox.settings("sandbox-thb"))
+
+    def behave(self) -> None:
+        self._sandbox.behaviour("normal", payout_delay_seconds=600)
+
+    def refuse(self) -> None:
+        self._sandbox.behaviour("refuse", payout_delay_seconds=600)
+
+    def spoil(self, way: str) -> None:
+        mode = {
+            "error_500": "error_500_but_done",
+            "hangs": "timeout_but_done",
+            "resets": "reset_but_done",
+            "html": "html_but_done",
+            "half_answer": "half_answer_but_done",
+            "forged": "bad_signature",
+        }[way]
+        self._sandbox.behaviour(mode, payout_delay_seconds=600, delay_seconds=3 if way == "hangs" else 0)
+
+    def forge_callbacks(self) -> None:
+        self._sandbox.behaviour("bad_signature", payout_delay_seconds=600)
+
+    def pay(self, reference: str, *, amount_x100: int | None = None) -> None:
+        self._sandbox.pay(reference, amount=amount_x100)
+
+    def fail(self, reference: str) -> None:
+        self._sandbox.fail(reference)

@@ -1,0 +1,69 @@
+"""Databases for every test. What each fixture promises is in its docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+
+import psycopg
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from tests.personas import acme, approver, auditor, clerk, finance, operator, rival
+from tests.support import book, clones
+
+__all__ = ["acme", "approver", "auditor", "clerk", "finance", "operator", "rival"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give this process a clone of the migrated template, in place of pytest-django's test database."""
+    clones.clone_instead_of_flush()
+    with django_db_blocker.unblock():
+        clones.point_django_at(clones.create(clones.of_this_process()))
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        clones.drop(clones.of_this_process())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """After a test that passed: whatever it did, every invariant of the book must still hold."""
+    outcome = yield
+    if "_django_db_helper" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("tampers"):
+        book.check()
+    return outcome
+
+
+@pytest.fixture
+def clone(transactional_db: None) -> clones.Clone:
+    """The database of this test, for other processes and connections; thrown away afterwards."""
+    return clones.of_this_process()
+
+
+@pytest.fixture
+def database_url(clone: clones.Clone) -> str:
+    """The application's address of this test's database, as DATABASE_URL of a child process."""
+    return clone.url
+
+
+@pytest.fixture
+def owner_connection(clone: clones.Clone) -> Iterator[psycopg.Connection]:
+    """A connection of the schema's owner to this test's database; each statement commits by itself."""
+    with clone.connect_as_owner() as connection:
+        yield connection
+
+
+@pytest.fixture
+def fresh_clone(django_db_setup: None) -> Iterator[Callable[[], clones.Clone]]:
+    """Make further databases, each as the migrations left it; all thrown away afterwards."""
+    made: list[clones.Clone] = []
+
+    def make() -> clones.Clone:
+        made.append(clones.create_further())
+        return made[-1]
+
+    yield make
+    for clone in made:
+        clones.drop(clone)

@@ -1,0 +1,179 @@
+"""Real things for tests, made by the real functions; nothing here is a stand-in.
+
+The migrations' reference data (currencies, services, banks, roles) is there in every test database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import Group, Permission
+
+from channels import secrets
+from channels.models import Channel, ChannelService, Currency, Service
+from diamondpay.lib import clock
+from diamondpay.models import User
+from merchants import registration
+from merchants.models import Membership, Merchant, MerchantChannel, ServiceBound
+from operations import roles
+
+PASSWORD = "a long enough password 42"
+SANDBOX_SECRET = "sandbox-demo-secret-0123456789abcdef"
+SANDBOX_URL = "http://127.0.0.1:8100"
+SERVICES = ("SVC0001", "SVC0004")
+
+
+def make_channel(
+    code: str = "sandbox",
+    currency: str = "CNY",
+    upstream: str = "sandbox",
+    services: Sequence[str] = SERVICES,
+    *,
+    base_url: str = SANDBOX_URL,
+    account: str = "sandbox",
+    secret: str = SANDBOX_SECRET,
+    settings: Mapping[str, str] | None = None,
+    weight: int = 100,
+    service_bounds: tuple[int | str, int | str] = (0, 0),
+    **bounds: int | str | Decimal,
+) -> Channel:
+    """Make an enabled channel that carries the services.
+
+    `settings` are further settings of the adapter, such as timeout_seconds. `service_bounds` are those of
+    each channel service; `bounds` those of the channel, by field name (payment_upper_bound=50000).
+    """
+    sealed = {"base_url": base_url, "account": account, "secret": secret, **(settings or {})}
+    channel = Channel.objects.create(
+        code=code,
+        name=code.capitalize(),
+        upstream=upstream,
+        settings_encrypted=secrets.seal_settings(sealed),
+        currency=Currency.objects.get(pk=currency),
+        weight=weight,
+        **{name: Decimal(bound) for name, bound in bounds.items()},
+    )
+    lower, upper = service_bounds
+    for service_id in services:
+        ChannelService.objects.create(
+            channel=channel,
+            service=Service.objects.get(pk=service_id),
+            lower_bound=Decimal(lower),
+            upper_bound=Decimal(upper),
+        )
+    return channel
+
+
+def set_timeout(code: str, *, seconds: float) -> None:
+    """Let the channel's adapter wait no longer than this for its upstream."""
+    channel = Channel.objects.get(pk=code)
+    settings = {**secrets.settings_of(channel), "timeout_seconds": str(seconds)}
+    channel.settings_encrypted = secrets.seal_settings(settings)
+    channel.save(update_fields=["settings_encrypted"])
+
+
+def make_merchant(
+    name: str = "Acme",
+    services: Sequence[str] = SERVICES,
+    channels: Sequence[str] = ("sandbox",),
+    *,
+    fee_permillage: int | str = 0,
+    terms: registration.Terms | None = None,
+    notify_url: str = "",
+    is_md5_allowed: bool = False,
+    time_zone: str = "Asia/Shanghai",
+    now: datetime | None = None,
+) -> registration.Registered:
+    """Register a merchant, making those of its channels that do not exist yet with `make_channel`.
+
+    The answer holds the merchant, its wallets (in the order of the channels), the credential and, in
+    clear, `platform_key` and `authorization`.
+    """
+    for code in channels:
+        if not Channel.objects.filter(pk=code).exists():
+            make_channel(code, services=services)
+    return registration.register(
+        name=name,
+        services=services,
+        channels=channels,
+        now=now or clock.now(),
+        terms=terms or registration.Terms(fee_permillage=Decimal(fee_permillage)),
+        time_zone=time_zone,
+        notify_url=notify_url,
+        is_md5_allowed=is_md5_allowed,
+        actor="tests",
+    )
+
+
+def bound_service(
+    wallet: MerchantChannel, service_id: str, lower: int | str = 0, upper: int | str = 0
+) -> ServiceBound:
+    """Set the service boundary of a wallet; 0 = no limit."""
+    bound, _created = ServiceBound.objects.update_or_create(
+        merchant_channel=wallet,
+        service=Service.objects.get(pk=service_id),
+        defaults={"lower_bound": Decimal(lower), "upper_bound": Decimal(upper)},
+    )
+    return bound
+
+
+def make_user(
+    username: str,
+    *,
+    role: str = "",
+    merchants: Sequence[Merchant] = (),
+    permissions: Sequence[str] = (),
+    is_staff: bool = True,
+    is_superuser: bool = False,
+) -> User:
+    """Make a user who can sign in with PASSWORD, in a role, bound to merchants, with further permissions."""
+    user = User.objects.create_user(
+        username,
+        email=f"{username}@example.com",
+        password=PASSWORD,
+        is_staff=is_staff,
+        is_superuser=is_superuser,
+    )
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    for merchant in merchants:
+        Membership.objects.create(user=user, merchant=merchant)
+    for label in permissions:
+        app, _dot, codename = label.partition(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return user
+
+
+def make_operator(username: str = "operator") -> User:
+    """Make one of the Operations Staff: places orders for any merchant, asks for acts, decides none."""
+    return make_user(username, role=roles.OPERATIONS_STAFF)
+
+
+def make_approver(username: str = "approver") -> User:
+    """Make a Super Administrator by role, not by flag: may decide what another asked for."""
+    return make_user(username, role=roles.SUPER_ADMINISTRATOR)
+
+
+def make_finance(username: str = "finance") -> User:
+    """Make one of the Finance Staff: sees all balances, reviews payouts and decides acts."""
+    return make_user(username, role=roles.FINANCE_STAFF)
+
+
+def make_customer_service(username: str = "service") -> User:
+    """Make one of Customer Service: reads orders and nothing else."""
+    return make_user(username, role=roles.CUSTOMER_SERVICE)
+
+
+def make_merchant_user(merchant: Merchant, username: str = "clerk") -> User:
+    """Make a user who acts for one merchant and sees nothing else."""
+    return make_user(username, role=roles.MERCHANT_USER, merchants=[merchant])
+
+
+def make_auditor(username: str = "auditor") -> User:
+    """Make a user who may look at everything and do nothing."""
+    user = make_user(username)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__startswith="view_", content_type__app_label__in=roles.OUR_APPS)
+    )
+    return user

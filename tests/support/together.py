@@ -1,0 +1,36 @@
+"""Several things at one moment, each on a connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import connection
+
+from diamondpay.lib import errors
+
+Answer = TypeVar("Answer")
+SECONDS_MAX = 60
+
+
+def at_once(deeds: Sequence[Callable[[], Answer]]) -> list[Answer | errors.DomainError]:
+    """Let all deeds begin together, connected; return what each answered or how the domain refused it.
+
+    Raises: whatever else one of them raised, because nothing else may happen.
+    """
+    gate = threading.Barrier(len(deeds))
+
+    def run(deed: Callable[[], Answer]) -> Answer | errors.DomainError:
+        try:
+            connection.ensure_connection()
+            gate.wait(SECONDS_MAX)
+            return deed()
+        except errors.DomainError as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [future.result(SECONDS_MAX) for future in [pool.submit(run, deed) for deed in deeds]]
