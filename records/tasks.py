@@ -1,8 +1,9 @@
-"""Wake-ups of the sweepers. Rows are the queue: a task that is lost, doubled or late changes nothing but
-when.
-"""
+"""Wake-ups of the sweepers. Rows are the queue: a lost, doubled or late task changes nothing but when."""
 
 from __future__ import annotations
+
+import os
+import socket
 
 from celery import shared_task
 from django.db import connection
@@ -11,12 +12,13 @@ from diamondpay.lib import clock
 from records import callbacks, notifications, payments, submission
 
 FOLD_ROWS = 20_000
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
 
 
 @shared_task(name="records.tasks.deliver_notifications", ignore_result=True)
 def deliver_notifications(**_kwargs: object) -> None:
     """Send the notifications that are due."""
-    notifications.deliver_due(now=clock.now())
+    notifications.deliver_due(now=clock.now(), worker=WORKER)
 
 
 @shared_task(name="records.tasks.reconsider_callbacks", ignore_result=True)

@@ -10,166 +10,482 @@ import diamondpay.lib.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ServiceType',
+            name="ServiceType",
             fields=[
-                ('code', models.SlugField(max_length=32, primary_key=True, serialize=False, verbose_name='code')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
+                (
+                    "code",
+                    models.SlugField(max_length=32, primary_key=True, serialize=False, verbose_name="code"),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
             ],
             options={
-                'verbose_name': 'service type',
-                'verbose_name_plural': 'service types',
-                'ordering': ['code'],
+                "verbose_name": "service type",
+                "verbose_name_plural": "service types",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Currency',
+            name="Currency",
             fields=[
-                ('code', models.CharField(max_length=8, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[A-Z]{3,8}$', '3 to 8 capital letters.')], verbose_name='code')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('exponent', models.PositiveSmallIntegerField(validators=[django.core.validators.MaxValueValidator(18)], verbose_name='decimals')),
-                ('is_crypto', models.BooleanField(default=False, verbose_name='crypto')),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=8,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[
+                            django.core.validators.RegexValidator("^[A-Z]{3,8}$", "3 to 8 capital letters.")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                (
+                    "exponent",
+                    models.PositiveSmallIntegerField(
+                        validators=[django.core.validators.MaxValueValidator(18)], verbose_name="decimals"
+                    ),
+                ),
+                ("is_crypto", models.BooleanField(default=False, verbose_name="crypto")),
             ],
             options={
-                'verbose_name': 'currency',
-                'verbose_name_plural': 'currencies',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('exponent__lte', 18)), name='currency_exponent_range')],
+                "verbose_name": "currency",
+                "verbose_name_plural": "currencies",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("exponent__lte", 18)), name="currency_exponent_range"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Channel',
+            name="Channel",
             fields=[
-                ('code', models.SlugField(max_length=32, primary_key=True, serialize=False, verbose_name='channel')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('upstream', models.CharField(max_length=32, verbose_name='upstream')),
-                ('settings_encrypted', models.BinaryField(default=bytes, verbose_name='settings')),
-                ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=8, verbose_name='status')),
-                ('weight', models.PositiveSmallIntegerField(default=100, help_text='Routing prefers the greater weight.', verbose_name='weight')),
-                ('payment_lower_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='deposit lower bound')),
-                ('payment_upper_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='deposit upper bound')),
-                ('payout_lower_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='payout lower bound')),
-                ('payout_upper_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='payout upper bound')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('currency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='channels', to='channels.currency', verbose_name='currency')),
+                (
+                    "code",
+                    models.SlugField(
+                        max_length=32, primary_key=True, serialize=False, verbose_name="channel"
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                ("upstream", models.CharField(max_length=32, verbose_name="upstream")),
+                ("settings_encrypted", models.BinaryField(default=bytes, verbose_name="settings")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("enabled", "Enabled"), ("disabled", "Disabled")],
+                        default="enabled",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "weight",
+                    models.PositiveSmallIntegerField(
+                        default=100, help_text="Routing prefers the greater weight.", verbose_name="weight"
+                    ),
+                ),
+                (
+                    "payment_lower_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="deposit lower bound",
+                    ),
+                ),
+                (
+                    "payment_upper_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="deposit upper bound",
+                    ),
+                ),
+                (
+                    "payout_lower_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="payout lower bound",
+                    ),
+                ),
+                (
+                    "payout_upper_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="payout upper bound",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "currency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="channels",
+                        to="channels.currency",
+                        verbose_name="currency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'channel',
-                'verbose_name_plural': 'channels',
-                'ordering': ['code'],
+                "verbose_name": "channel",
+                "verbose_name_plural": "channels",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Bank',
+            name="Bank",
             fields=[
-                ('id', models.CharField(max_length=16, primary_key=True, serialize=False, verbose_name='bank id')),
-                ('code', models.CharField(max_length=32, verbose_name='bank code')),
-                ('name', models.CharField(max_length=128, verbose_name='name')),
-                ('link', models.URLField(blank=True, verbose_name='online banking')),
-                ('is_open', models.BooleanField(default=True, verbose_name='open')),
-                ('currency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='banks', to='channels.currency', verbose_name='currency')),
+                (
+                    "id",
+                    models.CharField(
+                        max_length=16, primary_key=True, serialize=False, verbose_name="bank id"
+                    ),
+                ),
+                ("code", models.CharField(max_length=32, verbose_name="bank code")),
+                ("name", models.CharField(max_length=128, verbose_name="name")),
+                ("link", models.URLField(blank=True, verbose_name="online banking")),
+                ("is_open", models.BooleanField(default=True, verbose_name="open")),
+                (
+                    "currency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="banks",
+                        to="channels.currency",
+                        verbose_name="currency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'bank',
-                'verbose_name_plural': 'banks',
-                'ordering': ['id'],
+                "verbose_name": "bank",
+                "verbose_name_plural": "banks",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Service',
+            name="Service",
             fields=[
-                ('id', models.CharField(max_length=16, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^SVC\\d{4,}$')], verbose_name='service id')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('direction', models.CharField(choices=[('deposit', 'Deposit'), ('payout', 'Payout')], max_length=8, verbose_name='direction')),
-                ('status', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=8, verbose_name='status')),
-                ('expiry_seconds', models.PositiveIntegerField(default=600, help_text='Deposits only.', validators=[django.core.validators.MinValueValidator(60)], verbose_name='expires after (seconds)')),
-                ('has_receiver', models.BooleanField(default=False, help_text='The create answer carries the account to pay to.', verbose_name='names a receiving account')),
-                ('requires_last_number', models.BooleanField(default=False, verbose_name="needs the payer's last digits")),
-                ('requires_merchant_channel', models.BooleanField(default=False, help_text='Payouts without platform_channel_id are refused.', verbose_name='merchant must name the wallet')),
-                ('currency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels.currency', verbose_name='currency')),
-                ('service_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='channels.servicetype', verbose_name='service type')),
+                (
+                    "id",
+                    models.CharField(
+                        max_length=16,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[django.core.validators.RegexValidator("^SVC\\d{4,}$")],
+                        verbose_name="service id",
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("deposit", "Deposit"), ("payout", "Payout")],
+                        max_length=8,
+                        verbose_name="direction",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Closed")],
+                        default="open",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "expiry_seconds",
+                    models.PositiveIntegerField(
+                        default=600,
+                        help_text="Deposits only.",
+                        validators=[django.core.validators.MinValueValidator(60)],
+                        verbose_name="expires after (seconds)",
+                    ),
+                ),
+                (
+                    "has_receiver",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The create answer carries the account to pay to.",
+                        verbose_name="names a receiving account",
+                    ),
+                ),
+                (
+                    "requires_last_number",
+                    models.BooleanField(default=False, verbose_name="needs the payer's last digits"),
+                ),
+                (
+                    "requires_merchant_channel",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Payouts without platform_channel_id are refused.",
+                        verbose_name="merchant must name the wallet",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="channels.currency",
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "service_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="services",
+                        to="channels.servicetype",
+                        verbose_name="service type",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'service',
-                'verbose_name_plural': 'services',
-                'ordering': ['id'],
+                "verbose_name": "service",
+                "verbose_name_plural": "services",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='ChannelService',
+            name="ChannelService",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=8, verbose_name='status')),
-                ('fee_type', models.CharField(choices=[('permillage', 'Permillage'), ('fixed', 'Fixed'), ('mixed', 'Permillage + fixed')], default='permillage', max_length=12, verbose_name='fee type')),
-                ('fee_permillage', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=9, verbose_name='fee ‰')),
-                ('fee_fixed', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), max_digits=38, verbose_name='fixed fee')),
-                ('lower_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='single transaction lower bound')),
-                ('upper_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='single transaction upper bound')),
-                ('tolerance_below', models.DecimalField(decimal_places=2, default=Decimal('0'), help_text='A payment this much below the expected amount is still credited, with the amount that arrived.', max_digits=5, verbose_name='tolerance below %')),
-                ('tolerance_above', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=5, verbose_name='tolerance above %')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channel_services', to='channels.channel', verbose_name='channel')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='channel_services', to='channels.service', verbose_name='service')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("enabled", "Enabled"), ("disabled", "Disabled")],
+                        default="enabled",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "fee_type",
+                    models.CharField(
+                        choices=[
+                            ("permillage", "Permillage"),
+                            ("fixed", "Fixed"),
+                            ("mixed", "Permillage + fixed"),
+                        ],
+                        default="permillage",
+                        max_length=12,
+                        verbose_name="fee type",
+                    ),
+                ),
+                (
+                    "fee_permillage",
+                    models.DecimalField(
+                        decimal_places=4, default=Decimal("0"), max_digits=9, verbose_name="fee ‰"
+                    ),
+                ),
+                (
+                    "fee_fixed",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18, default=Decimal("0"), max_digits=38, verbose_name="fixed fee"
+                    ),
+                ),
+                (
+                    "lower_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="single transaction lower bound",
+                    ),
+                ),
+                (
+                    "upper_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="single transaction upper bound",
+                    ),
+                ),
+                (
+                    "tolerance_below",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        help_text="A payment this much below the expected amount is still credited, with the amount that arrived.",
+                        max_digits=5,
+                        verbose_name="tolerance below %",
+                    ),
+                ),
+                (
+                    "tolerance_above",
+                    models.DecimalField(
+                        decimal_places=2, default=Decimal("0"), max_digits=5, verbose_name="tolerance above %"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="channel_services",
+                        to="channels.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="channel_services",
+                        to="channels.service",
+                        verbose_name="service",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'channel service',
-                'verbose_name_plural': 'channel services',
-                'ordering': ['channel', 'service'],
+                "verbose_name": "channel service",
+                "verbose_name_plural": "channel services",
+                "ordering": ["channel", "service"],
             },
         ),
         migrations.CreateModel(
-            name='RequiredField',
+            name="RequiredField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('deposit', 'Deposit'), ('payout', 'Payout')], max_length=8, verbose_name='direction')),
-                ('field', models.CharField(choices=[('name', 'Name'), ('number', 'Card or account number'), ('last_number', 'Last digits of the account'), ('bank', 'Bank code'), ('phone', 'Phone number'), ('id_number', 'ID number'), ('remark_code', 'Remark code'), ('ifsc_code', 'IFSC code')], max_length=16, verbose_name='field')),
-                ('is_required_in_forms', models.BooleanField(default=True, verbose_name='required in the operations forms')),
-                ('is_required_over_api', models.BooleanField(default=True, verbose_name='required over the APIs')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('service_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='required_fields', to='channels.servicetype', verbose_name='service type')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("deposit", "Deposit"), ("payout", "Payout")],
+                        max_length=8,
+                        verbose_name="direction",
+                    ),
+                ),
+                (
+                    "field",
+                    models.CharField(
+                        choices=[
+                            ("name", "Name"),
+                            ("number", "Card or account number"),
+                            ("last_number", "Last digits of the account"),
+                            ("bank", "Bank code"),
+                            ("phone", "Phone number"),
+                            ("id_number", "ID number"),
+                            ("remark_code", "Remark code"),
+                            ("ifsc_code", "IFSC code"),
+                        ],
+                        max_length=16,
+                        verbose_name="field",
+                    ),
+                ),
+                (
+                    "is_required_in_forms",
+                    models.BooleanField(default=True, verbose_name="required in the operations forms"),
+                ),
+                (
+                    "is_required_over_api",
+                    models.BooleanField(default=True, verbose_name="required over the APIs"),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                (
+                    "service_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="required_fields",
+                        to="channels.servicetype",
+                        verbose_name="service type",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'required field',
-                'verbose_name_plural': 'required fields',
-                'ordering': ['service_type', 'direction', 'position'],
+                "verbose_name": "required field",
+                "verbose_name_plural": "required fields",
+                "ordering": ["service_type", "direction", "position"],
             },
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('payment_lower_bound__gte', 0), ('payment_upper_bound__gte', 0), ('payout_lower_bound__gte', 0), ('payout_upper_bound__gte', 0)), name='channel_bounds_not_negative'),
+            model_name="channel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("payment_lower_bound__gte", 0),
+                    ("payment_upper_bound__gte", 0),
+                    ("payout_lower_bound__gte", 0),
+                    ("payout_upper_bound__gte", 0),
+                ),
+                name="channel_bounds_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bank',
-            constraint=models.UniqueConstraint(fields=('currency', 'code'), name='bank_code_once_per_currency'),
+            model_name="bank",
+            constraint=models.UniqueConstraint(
+                fields=("currency", "code"), name="bank_code_once_per_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channelservice',
-            constraint=models.UniqueConstraint(fields=('channel', 'service'), name='channel_service_once'),
+            model_name="channelservice",
+            constraint=models.UniqueConstraint(fields=("channel", "service"), name="channel_service_once"),
         ),
         migrations.AddConstraint(
-            model_name='channelservice',
-            constraint=models.CheckConstraint(condition=models.Q(('fee_fixed__gte', 0), ('fee_permillage__gte', 0), ('fee_permillage__lt', 1000)), name='channel_service_fee_range'),
+            model_name="channelservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("fee_fixed__gte", 0), ("fee_permillage__gte", 0), ("fee_permillage__lt", 1000)
+                ),
+                name="channel_service_fee_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channelservice',
-            constraint=models.CheckConstraint(condition=models.Q(('lower_bound__gte', 0), ('upper_bound__gte', 0)), name='channel_service_bounds_not_negative'),
+            model_name="channelservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lower_bound__gte", 0), ("upper_bound__gte", 0)),
+                name="channel_service_bounds_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channelservice',
-            constraint=models.CheckConstraint(condition=models.Q(('upper_bound', 0), ('upper_bound__gte', models.F('lower_bound')), _connector='OR'), name='channel_service_bounds_ordered'),
+            model_name="channelservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("upper_bound", 0), ("upper_bound__gte", models.F("lower_bound")), _connector="OR"
+                ),
+                name="channel_service_bounds_ordered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channelservice',
-            constraint=models.CheckConstraint(condition=models.Q(('tolerance_above__gte', 0), ('tolerance_below__gte', 0), ('tolerance_below__lte', 100)), name='channel_service_tolerance'),
+            model_name="channelservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("tolerance_above__gte", 0), ("tolerance_below__gte", 0), ("tolerance_below__lte", 100)
+                ),
+                name="channel_service_tolerance",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requiredfield',
-            constraint=models.UniqueConstraint(fields=('service_type', 'direction', 'field'), name='required_field_once'),
+            model_name="requiredfield",
+            constraint=models.UniqueConstraint(
+                fields=("service_type", "direction", "field"), name="required_field_once"
+            ),
         ),
     ]

@@ -214,7 +214,10 @@ class Audited(Scoped):
     """Editing with a lock against a second tab, for pages and inlines."""
 
     form: Any = admin_forms.LockedForm
-    formfield_overrides: Any = {models.DecimalField: {"form_class": admin_forms.PlainDecimalField}}
+    formfield_overrides: Any = {
+        models.DecimalField: {"form_class": admin_forms.PlainDecimalField},
+        models.URLField: {"assume_scheme": "https"},
+    }
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Carry the lock of the form as a hidden field, where the person may change anything."""

@@ -9,169 +9,537 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('channels', '0001_initial'),
+        ("channels", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Merchant',
+            name="Merchant",
             fields=[
-                ('id', models.CharField(editable=False, max_length=16, primary_key=True, serialize=False, verbose_name='merchant id')),
-                ('name', models.CharField(max_length=128, verbose_name='name')),
-                ('organisation_id', models.PositiveIntegerField(editable=False, unique=True, verbose_name='organisation id')),
-                ('status', models.CharField(choices=[('active', 'Active'), ('disabled', 'Disabled')], default='active', max_length=8, verbose_name='status')),
-                ('time_zone', models.CharField(default='Asia/Shanghai', max_length=64, validators=[merchants.models.validate_time_zone], verbose_name='time zone')),
-                ('notify_url', models.CharField(blank=True, max_length=256, verbose_name='default callback address')),
-                ('debug_mode', models.BooleanField(default=False, help_text='Marks new orders as test orders; ends by itself at 00:00 local time.', verbose_name='debug mode')),
-                ('debug_ends_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='debug mode ends')),
-                ('payout_audit', models.CharField(choices=[('disabled', 'Disabled'), ('manual', 'Manual'), ('auto', 'Auto up to an amount')], default='disabled', max_length=8, verbose_name='payout audit')),
-                ('payout_audit_amount', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='With “Auto”, payouts up to this amount need no review.', max_digits=38, verbose_name='audit above')),
-                ('usdt_collection', models.CharField(choices=[('amount', 'Amount matching'), ('address', 'Dedicated address')], default='amount', max_length=8, verbose_name='USDT collection mode')),
-                ('is_md5_allowed', models.BooleanField(default=False, help_text='For merchants that cannot sign HMAC-SHA256 yet.', verbose_name='MD5 signatures')),
-                ('is_repeat_refused', models.BooleanField(default=False, help_text='Answers 0014 even when the content is the same.', verbose_name='refuse every repeated order number')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
+                (
+                    "id",
+                    models.CharField(
+                        editable=False,
+                        max_length=16,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="merchant id",
+                    ),
+                ),
+                ("name", models.CharField(max_length=128, verbose_name="name")),
+                (
+                    "organisation_id",
+                    models.PositiveIntegerField(editable=False, unique=True, verbose_name="organisation id"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("disabled", "Disabled")],
+                        default="active",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="Asia/Shanghai",
+                        max_length=64,
+                        validators=[merchants.models.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "notify_url",
+                    models.CharField(blank=True, max_length=256, verbose_name="default callback address"),
+                ),
+                (
+                    "debug_mode",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Marks new orders as test orders; ends by itself at 00:00 local time.",
+                        verbose_name="debug mode",
+                    ),
+                ),
+                (
+                    "debug_ends_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="debug mode ends"
+                    ),
+                ),
+                (
+                    "payout_audit",
+                    models.CharField(
+                        choices=[
+                            ("disabled", "Disabled"),
+                            ("manual", "Manual"),
+                            ("auto", "Auto up to an amount"),
+                        ],
+                        default="disabled",
+                        max_length=8,
+                        verbose_name="payout audit",
+                    ),
+                ),
+                (
+                    "payout_audit_amount",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="With “Auto”, payouts up to this amount need no review.",
+                        max_digits=38,
+                        verbose_name="audit above",
+                    ),
+                ),
+                (
+                    "usdt_collection",
+                    models.CharField(
+                        choices=[("amount", "Amount matching"), ("address", "Dedicated address")],
+                        default="amount",
+                        max_length=8,
+                        verbose_name="USDT collection mode",
+                    ),
+                ),
+                (
+                    "is_md5_allowed",
+                    models.BooleanField(
+                        default=False,
+                        help_text="For merchants that cannot sign HMAC-SHA256 yet.",
+                        verbose_name="MD5 signatures",
+                    ),
+                ),
+                (
+                    "is_repeat_refused",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Answers 0014 even when the content is the same.",
+                        verbose_name="refuse every repeated order number",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
             ],
             options={
-                'verbose_name': 'merchant',
-                'verbose_name_plural': 'merchants',
-                'ordering': ['id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('payout_audit_amount__gte', 0)), name='merchant_audit_amount_not_negative'), models.CheckConstraint(condition=models.Q(('debug_mode', False), ('debug_ends_at__isnull', False), _connector='OR'), name='merchant_debug_mode_ends')],
+                "verbose_name": "merchant",
+                "verbose_name_plural": "merchants",
+                "ordering": ["id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("payout_audit_amount__gte", 0)),
+                        name="merchant_audit_amount_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("debug_mode", False), ("debug_ends_at__isnull", False), _connector="OR"
+                        ),
+                        name="merchant_debug_mode_ends",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MerchantChannel',
+            name="MerchantChannel",
             fields=[
-                ('id', models.CharField(editable=False, max_length=20, primary_key=True, serialize=False, verbose_name='wallet id')),
-                ('name', models.CharField(blank=True, max_length=64, verbose_name='name shown to the merchant')),
-                ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=8, verbose_name='status')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_channels', to='channels.channel', verbose_name='channel')),
-                ('currency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels.currency', verbose_name='currency of the wallet')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_channels', to='merchants.merchant', verbose_name='merchant')),
+                (
+                    "id",
+                    models.CharField(
+                        editable=False,
+                        max_length=20,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="wallet id",
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(blank=True, max_length=64, verbose_name="name shown to the merchant"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("enabled", "Enabled"), ("disabled", "Disabled")],
+                        default="enabled",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchant_channels",
+                        to="channels.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="channels.currency",
+                        verbose_name="currency of the wallet",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchant_channels",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'merchant channel',
-                'verbose_name_plural': 'merchant channels',
-                'ordering': ['id'],
+                "verbose_name": "merchant channel",
+                "verbose_name_plural": "merchant channels",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='MerchantService',
+            name="MerchantService",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=8, verbose_name='status')),
-                ('fee_type', models.CharField(choices=[('permillage', 'Permillage'), ('fixed', 'Fixed'), ('mixed', 'Permillage + fixed')], default='permillage', max_length=12, verbose_name='fee type')),
-                ('fee_permillage', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=9, verbose_name='fee ‰')),
-                ('fee_fixed', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), max_digits=38, verbose_name='fixed fee')),
-                ('single_limit_lower_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='lower limit')),
-                ('single_limit_upper_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='upper limit')),
-                ('after_failure', models.CharField(choices=[('fail', 'Fail the payout and release the money'), ('hold', 'Hold the payout for a person')], default='fail', max_length=4, verbose_name='when an upstream refuses a payout')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_services', to='merchants.merchant', verbose_name='merchant')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchant_services', to='channels.service', verbose_name='service')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("enabled", "Enabled"), ("disabled", "Disabled")],
+                        default="enabled",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "fee_type",
+                    models.CharField(
+                        choices=[
+                            ("permillage", "Permillage"),
+                            ("fixed", "Fixed"),
+                            ("mixed", "Permillage + fixed"),
+                        ],
+                        default="permillage",
+                        max_length=12,
+                        verbose_name="fee type",
+                    ),
+                ),
+                (
+                    "fee_permillage",
+                    models.DecimalField(
+                        decimal_places=4, default=Decimal("0"), max_digits=9, verbose_name="fee ‰"
+                    ),
+                ),
+                (
+                    "fee_fixed",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18, default=Decimal("0"), max_digits=38, verbose_name="fixed fee"
+                    ),
+                ),
+                (
+                    "single_limit_lower_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="lower limit",
+                    ),
+                ),
+                (
+                    "single_limit_upper_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="upper limit",
+                    ),
+                ),
+                (
+                    "after_failure",
+                    models.CharField(
+                        choices=[
+                            ("fail", "Fail the payout and release the money"),
+                            ("hold", "Hold the payout for a person"),
+                        ],
+                        default="fail",
+                        max_length=4,
+                        verbose_name="when an upstream refuses a payout",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchant_services",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merchant_services",
+                        to="channels.service",
+                        verbose_name="service",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'merchant service',
-                'verbose_name_plural': 'merchant services',
-                'ordering': ['merchant', 'service'],
+                "verbose_name": "merchant service",
+                "verbose_name_plural": "merchant services",
+                "ordering": ["merchant", "service"],
             },
         ),
         migrations.CreateModel(
-            name='ServiceBound',
+            name="ServiceBound",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lower_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='lower bound')),
-                ('upper_bound', diamondpay.lib.fields.MoneyField(decimal_places=18, default=Decimal('0'), help_text='0 = no limit.', max_digits=38, verbose_name='upper bound')),
-                ('merchant_channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='service_bounds', to='merchants.merchantchannel', verbose_name='merchant channel')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels.service', verbose_name='service')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "lower_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="lower bound",
+                    ),
+                ),
+                (
+                    "upper_bound",
+                    diamondpay.lib.fields.MoneyField(
+                        decimal_places=18,
+                        default=Decimal("0"),
+                        help_text="0 = no limit.",
+                        max_digits=38,
+                        verbose_name="upper bound",
+                    ),
+                ),
+                (
+                    "merchant_channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="service_bounds",
+                        to="merchants.merchantchannel",
+                        verbose_name="merchant channel",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="channels.service",
+                        verbose_name="service",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'service boundary',
-                'verbose_name_plural': 'service boundaries',
+                "verbose_name": "service boundary",
+                "verbose_name_plural": "service boundaries",
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='merchants.merchant', verbose_name='merchant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'membership',
-                'verbose_name_plural': 'memberships',
-                'constraints': [models.UniqueConstraint(fields=('user', 'merchant'), name='membership_once')],
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
+                "constraints": [models.UniqueConstraint(fields=("user", "merchant"), name="membership_once")],
             },
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('api', models.CharField(choices=[('gateway', 'Gateway API'), ('transaction_request', 'Transaction-request API'), ('payment_detail', 'Payment-detail API')], default='gateway', max_length=20, verbose_name='API')),
-                ('public_id', models.CharField(editable=False, max_length=64, unique=True, verbose_name='key id')),
-                ('secret_encrypted', models.BinaryField(verbose_name='secret')),
-                ('token_hash', models.BinaryField(null=True, unique=True, verbose_name='token')),
-                ('secret_tail', models.CharField(editable=False, max_length=4, verbose_name='secret ends with')),
-                ('created_at', models.DateTimeField(editable=False, verbose_name='created')),
-                ('ends_at', models.DateTimeField(blank=True, help_text='Empty: until it is ended.', null=True, verbose_name='ends')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='merchants.merchant', verbose_name='merchant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "api",
+                    models.CharField(
+                        choices=[
+                            ("gateway", "Gateway API"),
+                            ("transaction_request", "Transaction-request API"),
+                            ("payment_detail", "Payment-detail API"),
+                        ],
+                        default="gateway",
+                        max_length=20,
+                        verbose_name="API",
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.CharField(editable=False, max_length=64, unique=True, verbose_name="key id"),
+                ),
+                ("secret_encrypted", models.BinaryField(verbose_name="secret")),
+                ("token_hash", models.BinaryField(null=True, unique=True, verbose_name="token")),
+                (
+                    "secret_tail",
+                    models.CharField(editable=False, max_length=4, verbose_name="secret ends with"),
+                ),
+                ("created_at", models.DateTimeField(editable=False, verbose_name="created")),
+                (
+                    "ends_at",
+                    models.DateTimeField(
+                        blank=True, help_text="Empty: until it is ended.", null=True, verbose_name="ends"
+                    ),
+                ),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used"),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credentials",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'credential',
-                'verbose_name_plural': 'credentials',
-                'ordering': ['-created_at', '-id'],
-                'indexes': [models.Index(fields=['merchant', 'api'], name='credential_of_merchant')],
+                "verbose_name": "credential",
+                "verbose_name_plural": "credentials",
+                "ordering": ["-created_at", "-id"],
+                "indexes": [models.Index(fields=["merchant", "api"], name="credential_of_merchant")],
             },
         ),
         migrations.CreateModel(
-            name='AllowedAddress',
+            name="AllowedAddress",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('network', models.CharField(max_length=64, validators=[merchants.models.validate_network], verbose_name='address or network')),
-                ('note', models.CharField(blank=True, max_length=128, verbose_name='note')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='allowed_addresses', to='merchants.merchant', verbose_name='merchant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "network",
+                    models.CharField(
+                        max_length=64,
+                        validators=[merchants.models.validate_network],
+                        verbose_name="address or network",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=128, verbose_name="note")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="allowed_addresses",
+                        to="merchants.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'allowed address',
-                'verbose_name_plural': 'IP allow-list',
-                'constraints': [models.UniqueConstraint(fields=('merchant', 'network'), name='allowed_address_once')],
+                "verbose_name": "allowed address",
+                "verbose_name_plural": "IP allow-list",
+                "constraints": [
+                    models.UniqueConstraint(fields=("merchant", "network"), name="allowed_address_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='merchantchannel',
-            constraint=models.UniqueConstraint(fields=('merchant', 'channel'), name='merchant_channel_once'),
+            model_name="merchantchannel",
+            constraint=models.UniqueConstraint(fields=("merchant", "channel"), name="merchant_channel_once"),
         ),
         migrations.AddConstraint(
-            model_name='merchantservice',
-            constraint=models.UniqueConstraint(fields=('merchant', 'service'), name='merchant_service_once'),
+            model_name="merchantservice",
+            constraint=models.UniqueConstraint(fields=("merchant", "service"), name="merchant_service_once"),
         ),
         migrations.AddConstraint(
-            model_name='merchantservice',
-            constraint=models.CheckConstraint(condition=models.Q(('fee_fixed__gte', 0), ('fee_permillage__gte', 0), ('fee_permillage__lt', 1000)), name='merchant_service_fee_range'),
+            model_name="merchantservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("fee_fixed__gte", 0), ("fee_permillage__gte", 0), ("fee_permillage__lt", 1000)
+                ),
+                name="merchant_service_fee_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='merchantservice',
-            constraint=models.CheckConstraint(condition=models.Q(('single_limit_lower_bound__gte', 0), ('single_limit_upper_bound__gte', 0)), name='merchant_service_limits_not_negative'),
+            model_name="merchantservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("single_limit_lower_bound__gte", 0), ("single_limit_upper_bound__gte", 0)
+                ),
+                name="merchant_service_limits_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='merchantservice',
-            constraint=models.CheckConstraint(condition=models.Q(('single_limit_upper_bound', 0), ('single_limit_upper_bound__gte', models.F('single_limit_lower_bound')), _connector='OR'), name='merchant_service_limits_ordered'),
+            model_name="merchantservice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("single_limit_upper_bound", 0),
+                    ("single_limit_upper_bound__gte", models.F("single_limit_lower_bound")),
+                    _connector="OR",
+                ),
+                name="merchant_service_limits_ordered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='servicebound',
-            constraint=models.UniqueConstraint(fields=('merchant_channel', 'service'), name='service_bound_once'),
+            model_name="servicebound",
+            constraint=models.UniqueConstraint(
+                fields=("merchant_channel", "service"), name="service_bound_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='servicebound',
-            constraint=models.CheckConstraint(condition=models.Q(('lower_bound__gte', 0), ('upper_bound__gte', 0)), name='service_bound_not_negative'),
+            model_name="servicebound",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lower_bound__gte", 0), ("upper_bound__gte", 0)),
+                name="service_bound_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='servicebound',
-            constraint=models.CheckConstraint(condition=models.Q(('upper_bound', 0), ('upper_bound__gte', models.F('lower_bound')), _connector='OR'), name='service_bound_ordered'),
+            model_name="servicebound",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("upper_bound", 0), ("upper_bound__gte", models.F("lower_bound")), _connector="OR"
+                ),
+                name="service_bound_ordered",
+            ),
         ),
     ]

@@ -37,20 +37,23 @@ CREATE VIEW check_l5_no_overdraft AS
     SELECT id, account_id, balance_after FROM records_balancerecord WHERE balance_after < 0;
 
 CREATE VIEW check_l6_history_matches_orders AS
-    SELECT orders.kind, orders.id FROM (
-        SELECT 'payment' AS kind, id, status, version FROM records_payment
-        UNION ALL SELECT 'payout', id, status, version FROM records_payout
-    ) orders
-    LEFT JOIN LATERAL (
-        SELECT count(*) AS changes, max(version) AS last_version,
+    WITH orders AS (
+        SELECT id AS payment_id, NULL::bigint AS payout_id, status, version FROM records_payment
+        UNION ALL SELECT NULL, id, status, version FROM records_payout
+    ), linked AS (
+        SELECT payment_id, payout_id, version, from_status, to_status,
+            lag(to_status) OVER (PARTITION BY payment_id, payout_id ORDER BY version) AS previous
+        FROM records_statuschange
+    ), history AS (
+        SELECT payment_id, payout_id, count(*) AS changes, max(version) AS last_version,
             bool_and(from_status IS NOT DISTINCT FROM previous) AS is_linked,
             (array_agg(to_status ORDER BY version DESC))[1] AS last_status
-        FROM (
-            SELECT version, from_status, to_status, lag(to_status) OVER (ORDER BY version) AS previous FROM records_statuschange
-            WHERE CASE WHEN orders.kind = 'payment' THEN payment_id = orders.id ELSE payout_id = orders.id END
-        ) linked
-    ) history ON true
-    WHERE history.changes <> orders.version + 1 OR history.last_version <> orders.version
+        FROM linked GROUP BY payment_id, payout_id
+    )
+    SELECT orders.payment_id, orders.payout_id
+    FROM orders LEFT JOIN history
+        ON coalesce(history.payment_id, 0) = coalesce(orders.payment_id, 0) AND coalesce(history.payout_id, 0) = coalesce(orders.payout_id, 0)
+    WHERE history.changes IS DISTINCT FROM orders.version + 1 OR history.last_version <> orders.version
         OR history.last_status <> orders.status OR NOT history.is_linked;
 
 CREATE VIEW check_l7_effects_have_their_order AS

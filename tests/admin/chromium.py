@@ -64,7 +64,15 @@ def visit(chromium: Browser, url: str, *, width: int = 1440, scheme: str = "ligh
 
     visited.page.on("console", on_console)
     visited.page.on("pageerror", lambda error: visited.complaints.append(f"{visited.page.url}: {error}"))
-    visited.page.on("requestfailed", lambda request: visited.complaints.append(f"failed: {request.url}"))
+    # A picture that is still on its way when the next page is opened is given up, and that is no fault.
+    visited.page.on(
+        "requestfailed",
+        lambda request: (
+            visited.complaints.append(f"{request.failure}: {request.url}")
+            if request.failure != "net::ERR_ABORTED"
+            else None
+        ),
+    )
     visited.page.on(
         "response",
         lambda response: (

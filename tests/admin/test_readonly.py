@@ -43,11 +43,11 @@ def state_of(model: type[Model]) -> list[Any]:
     return list(model._default_manager.order_by("pk").values())
 
 
-@pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label_lower)
-def test_records_refuse_every_write_and_nothing_changes(client: Client, filled: User, model: Any) -> None:
+def refusals(client: Client, model: Any) -> list[int]:
+    """Try every road to a write and return what the pages answered."""
     row = model._default_manager.order_by("pk").first()
-    before, audited = state_of(model), AuditRow.objects.count()
     fields = {field.name: "1" for field in model._meta.fields}
+    bulk = {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
     attempts = [
         client.get(url_of(model, "add")),
         client.post(url_of(model, "add"), fields),
@@ -55,24 +55,28 @@ def test_records_refuse_every_write_and_nothing_changes(client: Client, filled: 
         client.post(url_of(model, "change", row.pk), {**fields, "_saveasnew": "1"}),
         client.get(url_of(model, "delete", row.pk)),
         client.post(url_of(model, "delete", row.pk), {"post": "yes"}),
-        client.post(
-            url_of(model), {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
-        ),
+        client.post(url_of(model), bulk),
         client.post(url_of(model), {"_save": "Save", "form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1"}),
     ]
-    assert [response.status_code for response in attempts] == [403] * 8
-    assert state_of(model) == before
-    assert AuditRow.objects.count() == audited
+    return [response.status_code for response in attempts]
 
 
-@pytest.mark.parametrize("model", RECORDS, ids=lambda model: model._meta.label_lower)
-def test_every_record_has_a_page_that_offers_no_button(client: Client, filled: User, model: Any) -> None:
-    row = model._default_manager.order_by("pk").first()
-    response = client.get(url_of(model, "change", row.pk))
-    assert response.status_code == 200
-    main = response.content.decode().partition("<main")[2]
-    assert "<input" not in main
-    assert "<form" not in main
+def test_records_refuse_every_write_and_nothing_changes(client: Client, filled: User) -> None:
+    tables = [*RECORDS, User, AuditRow]
+    before = [state_of(model) for model in tables]
+    answers = {model._meta.label: refusals(client, model) for model in RECORDS}
+    assert {label: found for label, found in answers.items() if found != [403] * 8} == {}
+    assert [state_of(model) for model in tables] == before
+
+
+def test_every_record_has_a_page_that_offers_no_button(client: Client, filled: User) -> None:
+    for model in RECORDS:
+        row = model._default_manager.order_by("pk").first()
+        response = client.get(url_of(model, "change", row.pk))
+        assert response.status_code == 200
+        main = response.content.decode().partition("<main")[2]
+        assert "<input" not in main
+        assert "<form" not in main
 
 
 def test_no_list_offers_a_bulk_action(client: Client, filled: User) -> None:
@@ -112,7 +116,7 @@ def test_no_page_shows_a_card_number_a_phone_an_id_number_or_a_secret(client: Cl
     leaks = []
     for model in admin.site._registry:
         pages = [url_of(model)]
-        pages += [url_of(model, "change", row.pk) for row in model._default_manager.order_by("pk")[:30]]
+        pages += [url_of(model, "change", row.pk) for row in model._default_manager.order_by("pk")[:3]]
         for page in pages:
             text = client.get(page).content.decode()
             leaks += [(page, secret) for secret in secrets if secret in text]

@@ -22,6 +22,7 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from channels.models import Channel
 from diamondpay.lib import clock
 from merchants.registration import Registered, Terms
 from records import callbacks, ledger, notifications, submission
@@ -68,7 +69,7 @@ def same_book(platform: Platform, django_db_blocker: DjangoDbBlocker) -> Iterato
 @pytest.fixture
 def acme(platform: Platform) -> Registered:
     """A merchant with 1,000.00 CNY at the sandbox, whose payouts wait there."""
-    if not factories.Channel.objects.filter(pk="sandbox").exists():
+    if not Channel.objects.filter(pk="sandbox").exists():
         factories.make_channel(
             base_url=platform.sandbox.base_url, secret=platform.sandbox.accounts["sandbox"]
         )

@@ -1,7 +1,5 @@
 """Where outgoing HTTP may go (bad input, notify_url)."""
 
-import time
-
 import pytest
 
 from diamondpay.lib import http
@@ -116,7 +114,12 @@ def test_an_address_that_is_not_public_is_refused_with_the_reason(host: str, why
     ],
 )
 def test_a_public_address_passes_and_so_does_a_name_that_leads_nowhere(url: str) -> None:
-    http.check_url(url, [], resolve_seconds=0.5)
+    refused: list[str] = []
+    try:
+        http.check_url(url, [], resolve_seconds=0.5)
+    except AddressRefused as refusal:
+        refused.append(refusal.reason)
+    assert refused == []
 
 
 def test_only_the_private_networks_that_are_named_may_be_called() -> None:
@@ -141,8 +144,7 @@ def test_one_bad_address_of_a_name_is_enough() -> None:
 
 
 def test_no_name_server_is_asked_where_there_is_no_time_for_it() -> None:
-    started = time.perf_counter()
+    # A look-up would find the loopback address and refuse it.
     http.check_url("http://localhost/", [], resolve_seconds=0)
-    assert time.perf_counter() - started < 0.1
     with pytest.raises(AddressRefused):
         http.check_url("http://127.0.0.1/", [], resolve_seconds=0)

@@ -151,7 +151,10 @@ def test_check_says_that_no_amount_is_possible() -> None:
 
 
 def test_check_passes_what_is_allowed() -> None:
-    limits.check(limits.intersect([bound(CHANNEL, 100, 500)]), Decimal(100))
+    allowed = limits.intersect([bound(CHANNEL, 100, 500)])
+    limits.check(allowed, Decimal(100))
+    assert (allowed.lower, allowed.upper) == (Decimal(100), Decimal(500))
+    assert allowed.contains(Decimal(100)) is True
 
 
 def test_a_negative_limit_is_not_a_limit() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -85,11 +86,11 @@ def test_a_payment_meets_the_end_of_its_order_and_is_never_lost_d8_f4(desk: Desk
     late = 0
     for number in range(1, ROUNDS + 1):
         payment = desk.deposit()
-        end = functools.partial(close, payment)
+        end: Callable[[], object] = functools.partial(close, payment)
         if rival == "expiry":
-            end = functools.partial(payments.close_expired, now=payment.expires_at)  # type: ignore[assignment]
+            end = functools.partial(payments.close_expired, now=payment.expires_at)
         paid = functools.partial(call_back, payment.payment_id)
-        at_once([end, paid] if number % 2 else [paid, end])  # type: ignore[list-item]
+        at_once([end, paid] if number % 2 else [paid, end])
         payment.refresh_from_db()
         late += payment.is_late
         assert (payment.status, payment.credited_amount) == (1, Decimal("99.20"))
@@ -110,7 +111,7 @@ def test_closing_expiry_failure_and_payment_have_one_winner_and_the_money_f4(des
                 functools.partial(desk.failed, Payment.objects.get(pk=payment.pk)),
                 functools.partial(desk.paid, Payment.objects.get(pk=payment.pk)),
                 functools.partial(desk.paid, Payment.objects.get(pk=payment.pk)),
-            ]  # type: ignore[list-item]
+            ]
         )
         payment.refresh_from_db()
         assert (payment.status, desk.balances()[0]) == (1, number * Decimal("99.20"))
@@ -121,7 +122,7 @@ def test_a_query_and_a_callback_credit_once_f4(desk: Desk) -> None:
     payment = desk.deposit()
     desk.upstream.knows(payment.payment_id, base.UpstreamState.PAID, Decimal(100))
     ask = functools.partial(submission.query_payment, payment=Payment.objects.get(pk=payment.pk))
-    at_once([ask, functools.partial(call_back, payment.payment_id)] * 4)  # type: ignore[list-item]
+    at_once([ask, functools.partial(call_back, payment.payment_id)] * 4)
     payment.refresh_from_db()
     assert (payment.status, payment.version, desk.balances()[0]) == (1, 1, Decimal("99.20"))
     assert Posting.objects.count() == 1

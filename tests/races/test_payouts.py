@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -67,7 +68,7 @@ def test_payouts_transfers_and_adjustments_never_overdraw_l5_f8(desk: Desk) -> N
             request_id=f"t{number}", now=clock.now(), operator=operator,
         )  # fmt: skip
 
-    deeds = [functools.partial(move, number) for number in range(8)]
+    deeds: list[Callable[[], object]] = [functools.partial(move, number) for number in range(8)]
     deeds += [functools.partial(desk.payout, "90") for _order in range(8)]
     answers = at_once(deeds)
     refused = [answer for answer in answers if isinstance(answer, errors.DomainError)]
@@ -115,7 +116,7 @@ def test_approve_and_reject_at_once_have_one_winner_f8(desk: Desk, number: int) 
     desk.audit("manual")
     payout = desk.payout()
     users = [factories.make_user(name) for name in ("ann", "bob")]
-    deeds = [
+    deeds: list[Callable[[], object]] = [
         functools.partial(decide, payout_pk=payout.pk, user=user, reason="so", now=clock.now())
         for decide, user in zip((payouts.approve, payouts.reject), users, strict=True)
     ]
@@ -135,11 +136,11 @@ def test_failing_by_hand_meets_the_success_callback_p2_p3(desk: Desk, number: in
     payout = desk.payout()
     operator, approver = factories.make_operator(), factories.make_approver()
     act = act_on(payout, Act.Kind.FAIL_PAYOUT, operator, proof="letter")
-    deeds = [
+    deeds: list[Callable[[], object]] = [
         functools.partial(approvals.approve, act_id=act.pk, user=approver, reason="ok", now=clock.now()),
         functools.partial(call_back, f"{payout.payout_id}-1"),
     ]
-    at_once(deeds if number % 2 else deeds[::-1])  # type: ignore[arg-type]
+    at_once(deeds if number % 2 else deeds[::-1])
     payout.refresh_from_db()
     assert Notification.objects.filter(payout=payout).count() == 1
     if payout.status == 1:

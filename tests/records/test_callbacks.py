@@ -173,7 +173,7 @@ def test_an_unknown_order_ends_in_suspense_and_is_answered_yes_d6(desk: Desk) ->
 )
 def test_a_wrong_amount_or_currency_ends_in_a_case_d9(desk: Desk, told: dict[str, str], kind: str) -> None:
     payment = desk.deposit()
-    row = stored(receive(callback_body(payment.payment_id, **told)))  # type: ignore[arg-type]
+    row = stored(receive(callback_body(payment.payment_id, **told)))
     payment.refresh_from_db()
     assert (row.outcome, payment.status) == (Outcome.SUSPENSE, 0)
     assert row.case is not None

@@ -16,7 +16,7 @@ from diamondpay.lib import clock, errors, http, signing
 from diamondpay.models import AuditRow
 from merchants import credentials
 from records import notifications, payments, queries
-from records.models import Actor, Notification, NotificationAttempt, Payment
+from records.models import Actor, Notification, NotificationAttempt, Payment, UpstreamCallback
 from tests import factories
 from tests.lib import servers
 from tests.support import callbacks
@@ -41,7 +41,7 @@ def receiver() -> Iterator[callbacks.CallbackReceiver]:
         yield found
 
 
-def ended(desk: Desk, url: str, **changes: object) -> Notification:
+def ended(desk: Desk, url: str, **changes: str) -> Notification:
     """Place a deposit, have it paid, and return what must be told."""
     payment = desk.deposit(notify_url=url, **changes)
     desk.paid(payment)
@@ -301,3 +301,12 @@ def test_sending_opens_no_connection_in_its_threads(desk: Desk, receiver: callba
         notifications.deliver_due(now=clock.now())
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert cursor.fetchone() == before
+
+
+def test_how_long_a_callback_has_waited_for_its_outcome_can_be_asked_d6(desk: Desk) -> None:
+    now = clock.now()
+    assert queries.oldest_unanswered_callback_seconds(now=now) is None
+    UpstreamCallback.objects.create(
+        channel_id="scripted", received_at=now - timedelta(seconds=7), body=b"{}", body_bytes=2, due_at=now
+    )
+    assert queries.oldest_unanswered_callback_seconds(now=now) == 7

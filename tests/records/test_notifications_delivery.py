@@ -180,7 +180,7 @@ def test_a_dead_neighbour_delays_nobody_n4(
         end(acme_desk, receiver.url, 30)
         thread = sending_in_thread()
         receiver.wait_for(30, seconds_max=3)
-        assert dead.connection_count == notifications.delivery.IN_FLIGHT_MAX
+        assert dead.connection_count == delivery.IN_FLIGHT_MAX
         assert Notification.objects.filter(leased_until__gt=clock.now(), url=dead.url).count() == 4
         # New ones are sent at once too: the second call only wakes the first.
         end(acme_desk, receiver.url, 1)

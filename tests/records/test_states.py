@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError, connection, models, transaction
 
 from diamondpay.lib import clock, errors, transactions
+from diamondpay.models import User
 from records import attempts, ledger, payments, payouts
 from records.models import (
     PAYMENT_MOVES,
@@ -263,15 +264,15 @@ def test_the_results_of_an_attempt_are_set_once_l6(desk: Desk) -> None:
         {"sent_at": later}, {"accepted_at": later}, {"finished_at": later}, {"channel_order_no": "else"},
     ):  # fmt: skip
         assert update(attempt, **changes) == "attempt_results_once"
-    for changes in ({"reference": "else"}, {"number": 9}, {"channel_id": "else"}, {"prepared_at": later}):
-        assert update(attempt, **changes) == DENIED
+    for fixed in ({"reference": "else"}, {"number": 9}, {"channel_id": "else"}, {"prepared_at": later}):
+        assert update(attempt, **fixed) == DENIED
 
 
 def test_a_second_live_attempt_is_impossible_p4(desk: Desk) -> None:
     for state in ("prepared", "sent", "unknown"):
         attempt = attempt_in(desk, state)
         desk.audit("disabled")
-        factories.User.objects.filter(username="judge").update(username=state)
+        User.objects.filter(username="judge").update(username=state)
         again = {"number": 2, "reference": f"{attempt.reference}x", "channel_id": "scripted"}
         row = PayoutAttempt(payout=attempt.payout, prepared_at=clock.now(), **again)
         assert refusal(row.save) == "attempt_live_once"

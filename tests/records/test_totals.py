@@ -38,7 +38,7 @@ def compare() -> None:
     """Compare what readers say with the book itself, at one moment."""
     with totals.snapshot():
         for kind, model in ((totals.PAYMENTS, Payment), (totals.PAYOUTS, Payout)):
-            counted = dict(model.objects.values_list("merchant").annotate(Count("pk")))  # type: ignore[attr-defined]
+            counted = dict(model.objects.values_list("merchant").annotate(Count("pk")))
             for merchant_id, count in counted.items():
                 assert totals.order_count(kind=kind, merchant_id=merchant_id) == count
         entries = BalanceRecord.objects.filter(sequence__isnull=True).values_list("account")

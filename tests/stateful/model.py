@@ -62,7 +62,7 @@ class Payout:
 
 @dataclass
 class Model:
-    """Balances by name: available and frozen of each wallet, clearing and suspense of each channel, the rest."""
+    """Balances by name: each wallet's, each channel's, and the system's."""
 
     channel: str
     balances: defaultdict[tuple[str, str], Decimal] = field(

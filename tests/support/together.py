@@ -5,24 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any
 
 from django.db import connection
 
 from diamondpay.lib import errors
 
-Answer = TypeVar("Answer")
 SECONDS_MAX = 60
 
 
-def at_once(deeds: Sequence[Callable[[], Answer]]) -> list[Answer | errors.DomainError]:
+def at_once(deeds: Sequence[Callable[[], Any]]) -> list[Any]:
     """Let all deeds begin together, connected; return what each answered or how the domain refused it.
 
     Raises: whatever else one of them raised, because nothing else may happen.
     """
     gate = threading.Barrier(len(deeds))
 
-    def run(deed: Callable[[], Answer]) -> Answer | errors.DomainError:
+    def run(deed: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
             gate.wait(SECONDS_MAX)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from diamondpay.lib import clock, crypto
@@ -27,9 +26,9 @@ def placed(caller: Caller, **changes: object) -> tuple[Payment, str]:
 
 
 def opened(path: str, status: int = 200) -> str:
-    response: HttpResponse = Client().get(path)
+    response = Client().get(path)
     assert response.status_code == status
-    return response.content.decode()
+    return str(response.content, "utf-8")
 
 
 def state(path: str) -> str:
