@@ -226,8 +226,7 @@ class Credential(models.Model):
     made.
 
     `secret_encrypted` holds the signing secret (it must be readable to verify); `token_hash` the keyed hash
-    of the
-    token sent in the Authorization header, which is never stored in clear.
+    of the token sent in the Authorization header, which is never stored in clear.
     """
 
     class Api(models.TextChoices):

@@ -1,8 +1,7 @@
 """What a person may do with one order at once: close, ask the upstream again, approve or reject a review.
 
 Each act checks its permission and scope, needs a reason, and writes its audit row in the deed's
-transaction. Acts that create or
-release money by hand are in `operations.approvals`.
+transaction. Acts that create or release money by hand are in `operations.approvals`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one writer of the book: every posting passes through `post`.
 
 Python names the accounts and amounts; the database locks the accounts, moves the balances and refuses what
-must
-not be (`records/sql/ledger.sql`). Every function here runs inside its caller's transaction or opens one.
+must not be (`records/sql/ledger.sql`). Every function here runs inside its caller's transaction or opens
+one.
 """
 
 from __future__ import annotations
@@ -78,8 +78,7 @@ def post(
     """Write one posting and its entries; legs of zero are left out.
 
     Raises: InsufficientBalance when a merchant account would become negative; EffectExists when this effect
-    was
-    posted before. Both leave the caller's transaction to be rolled back.
+    was posted before. Both leave the caller's transaction to be rolled back.
     Locks: the chained accounts of the legs, in ascending id.
     """
     try:
@@ -97,7 +96,7 @@ def post(
         )
         BalanceRecord.objects.bulk_create(
             BalanceRecord(posting=posting, account_id=account_id, amount=amount)
-            for account_id, amount in sorted(legs)
+            for account_id, amount in legs
             if amount != 0
         )
     except IntegrityError as refusal:

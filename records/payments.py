@@ -1,8 +1,7 @@
 """The one writer of deposit orders: creation, what the upstream accepted, and every change of status.
 
 Each change is one UPDATE that names the version it saw, so that whoever comes second finds StatusConflict;
-the database
-writes the history and refuses what the table of moves does not allow.
+the database writes the history and refuses what the table of moves does not allow.
 """
 
 from __future__ import annotations

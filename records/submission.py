@@ -15,17 +15,20 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _t
 
 from channels import secrets
 from channels.upstreams import base
 from diamondpay.lib import clock, crash
-from records import attempts, parties, payments, payouts, verdicts
-from records.models import Actor, Payment, PaymentStatus, Payout, PayoutAttempt, UpstreamCall
+from records import attempts, cases, parties, payments, payouts, verdicts
+from records.models import Actor, Case, Payment, PaymentStatus, Payout, PayoutAttempt, UpstreamCall
 
 # An adapter's call takes 15 s at most; two in a row fit, and a dead worker's order is due again within a
 # minute.
 LEASE_SECONDS = 45
 QUERY_THREADS = 8
+# By then half an hour of asking has not told what became of a payout.
+UNKNOWN_QUERY_COUNT = 6
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +90,7 @@ def query_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now) 
     again.
 
     Only adapters whose submit is idempotent are given the same reference twice; for the others an order
-    that the
-    upstream definitely does not know has failed.
+    that the upstream definitely does not know has failed.
     """
     adapter = secrets.adapter_of(payment.channel)
     is_open = payment.status == PaymentStatus.IN_PROGRESS
@@ -116,8 +118,7 @@ def query_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = clock
     """Ask the upstream about a payout attempt, or send it when it never left.
 
     Unknown is never failed: an attempt that the upstream does not know is sent again under the same
-    reference where
-    the adapter's submit is idempotent, and otherwise waits for a person.
+    reference where the adapter's submit is idempotent. One that stays unknown gets a case for a person.
     """
     if attempt.state == PayoutAttempt.State.PREPARED:
         submit_attempt(attempt=attempt, read_clock=read_clock)
@@ -134,6 +135,24 @@ def query_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = clock
         and adapter.is_submit_idempotent
     ):
         _send_attempt(attempt, read_clock)
+    elif attempt.query_count >= UNKNOWN_QUERY_COUNT and attempt.accepted_at is None:
+        _report_unknown(attempt, inquiry, now)
+
+
+def _report_unknown(attempt: PayoutAttempt, inquiry: base.Inquiry, now: datetime) -> None:
+    """Open a case for a payout whose fate stays unknown; its money stays frozen, and the queries go on."""
+    payout = attempt.payout
+    cases.open_once(
+        key=f"payout-unknown:{attempt.reference}",
+        kind=Case.Kind.PAYOUT_UNKNOWN,
+        payout=payout,
+        channel_id=attempt.channel_id,
+        now=now,
+        amount=payout.requested_amount,
+        currency_id=payout.currency_id,
+        summary=_t("The upstream still does not say what became of attempt %(attempt)s: %(reason)s")
+        % {"attempt": attempt.reference, "reason": inquiry.reason},
+    )
 
 
 def _word(inquiry: base.Inquiry) -> verdicts.Word:

@@ -4,8 +4,8 @@ An adapter is stateless and knows nothing of Django or of our tables: it is give
 settings and turns our request into one HTTP exchange. The caller holds no transaction while it runs.
 
 The one rule that matters: **unknown is never failed**. An adapter says REFUSED or FAILED only when the
-upstream
-said so in a signed, readable answer. A timeout, a reset, a 5xx, HTML, half a JSON document are UNKNOWN.
+upstream said so in a signed, readable answer. A timeout, a reset, a 5xx, HTML, half a JSON document are
+UNKNOWN.
 """
 
 from __future__ import annotations
@@ -186,11 +186,10 @@ class Adapter(Protocol):
     """The contract. An instance is made per call with the channel's settings: `adapter_class(settings)`.
 
     submit_*: at most one HTTP exchange of at most 15 s in all. Sending the same reference twice must not
-    make a second order
-    where `is_submit_idempotent` is true: only then may an order that the upstream does not know be sent
-    again.
+    make a second order where `is_submit_idempotent` is true: only then may an order that the upstream does
+    not know be sent again.
     query: by our reference; NOT_FOUND only when the upstream said so in a signed, readable answer.
-    parse_callback raises CallbackRefused; answer_callback says yes only for what was stored and given an
+    parse_callback raises CallbackRefused; answer_callback says yes only for what was stored and has an
     outcome.
     """
 

@@ -42,28 +42,33 @@ WAS_KILLED = "was sent SIGKILL"
 
 
 @pytest.fixture(scope="module")
-def platform(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Platform]:
-    """The sound web process and a sandbox; says at the end how many kills there were."""
+def platform(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The sound web process and a sandbox."""
     with sandboxes.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
         home = tmp_path_factory.mktemp("platform")
         with platforms.running(home=home, sandbox=sandbox, parts=(WEB,)) as running:
             yield running
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None:
-        points = len({point for point, _order in KILLED})
-        reporter.write_line(f"\nKilled {len(KILLED)} processes at {points} points; lost: {len(LOST)}.")
 
 
 @pytest.fixture(autouse=True)
-def same_book(platform: Platform, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let this process look into the platform's database and take the sweepers' turns there."""
+def same_book(
+    platform: Platform, django_db_blocker: DjangoDbBlocker, record_property: Callable[[str, object], None]
+) -> Iterator[None]:
+    """Let this process look into the platform's database and take the sweepers' turns there.
+
+    What was killed and lost is told in the summary of the run.
+    """
+    KILLED.clear()
+    LOST.clear()
     with django_db_blocker.unblock():
         clones.point_django_at(platform.clone)
         yield
         connections.close_all()
         clones.point_django_at(clones.of_this_process())
+    for point, _order in KILLED:
+        record_property("killed", point)
+    for order in LOST:
+        record_property("lost", order)
 
 
 @pytest.fixture

@@ -206,3 +206,22 @@ def test_a_payout_without_the_money_is_refused_and_nothing_is_written(
         placement.place_payout(order=order)
     assert refusal.value.code in {"insufficient_balance", "no_channel_available"}
     assert (Payout.objects.count(), balances(acme)) == (0, (Decimal(1000), Decimal(0)))
+
+
+def test_a_payout_that_stays_unknown_gets_a_case_and_stays_frozen_p5(
+    acme: Registered, new_payout: Callable[..., placement.NewPayout], sandbox: Sandbox
+) -> None:
+    sandbox.behaviour("timeout_but_done", payout_delay_seconds=600)
+    payout = placement.place_payout(order=new_payout())
+    sandbox.stop()
+    try:
+        for hour in range(submission.UNKNOWN_QUERY_COUNT):
+            later(3600 * (hour + 1))
+        assert Case.objects.filter(payout=payout).count() == 1
+    finally:
+        sandbox.start()
+    case = Case.objects.get(payout=payout)
+    assert (case.kind, case.status, case.amount) == ("payout_unknown", "open", Decimal(100))
+    payout.refresh_from_db()
+    assert (payout.status, payout.attempts.get().state) == (0, "unknown")
+    assert balances(acme) == (Decimal("899.20"), Decimal("100.80"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from diamondpay.lib import clock, errors
 from diamondpay.models import User
@@ -77,6 +78,33 @@ def test_payouts_transfers_and_adjustments_never_overdraw_l5_f8(desk: Desk) -> N
     assert (sum(done), len(refused)) == (5, 11)
     assert (frozen, rival.balances()[0]) == (done[0] * Decimal("90.72"), done[1] * Decimal(90))
     assert available == 500 - frozen - rival.balances()[0] >= 0
+
+
+def test_opposite_transfers_lock_in_one_order_and_never_meet_p7(desk: Desk) -> None:
+    rival = open_desk(desk.upstream, "Rival")
+    pair = (desk, rival)
+    for each in pair:
+        each.fund("100")
+    operator = factories.make_operator()
+    deeds = [
+        functools.partial(
+            transfers.execute,
+            source=pair[number % 2].wallet,
+            destination=pair[1 - number % 2].wallet,
+            amount=Decimal(1 + number % 2),
+            reason="netting",
+            request_id=f"t{number}",
+            now=clock.now(),
+            operator=operator,
+        )
+        for number in range(40)
+    ]
+    answers = at_once(deeds)
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    assert (desk.balances()[0], rival.balances()[0]) == (Decimal(120), Decimal(80))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert cursor.fetchone() == (0,)
 
 
 def test_repeats_of_one_payout_freeze_once_d1_p1(desk: Desk) -> None:

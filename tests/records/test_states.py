@@ -203,25 +203,49 @@ def test_an_end_agrees_with_attempt_and_posting_p2_p3(
     desk: Desk, status: int, kind: PostingKind, rule: str
 ) -> None:
     payout = payout_in(desk, 0)
+    assert refusal(lambda: end_in_silence(payout, status, kind)) == rule
+
+
+def end_in_silence(payout: Payout, status: int, kind: PostingKind) -> None:
+    """Post a resolution and set the status as the application's role can, and tell nobody."""
     accounts = ledger.accounts_of(
-        merchant_channel_id=desk.wallet.pk, channel_id="scripted", currency_id="CNY"
+        merchant_channel_id=payout.merchant_channel_id, channel_id="scripted", currency_id="CNY"
     )
     to = "clearing" if kind == PostingKind.PAYOUT_DEBIT else "available"
+    posting = ledger.post(
+        effect_key=f"payout:{payout.payout_id}:resolve",
+        kind=kind,
+        currency_id="CNY",
+        payout_pk=payout.pk,
+        legs=[(accounts["frozen"], -payout.debited_amount), (accounts[to], payout.debited_amount)],
+        now=clock.now(),
+    )
+    Payout.objects.filter(pk=payout.pk).update(
+        status=status, completed_at=clock.now(), actual_amount=Decimal(100), resolve_posting=posting
+    )
+
+
+@pytest.mark.parametrize("status", [1, 2, 4])
+def test_no_payout_ends_in_silence_d5_n1(desk: Desk, status: int) -> None:
+    payout = payout_in(desk, 3) if status == 4 else attempt_in(desk, "sent").payout
+    kind = PostingKind.PAYOUT_DEBIT if status == 1 else PostingKind.BALANCE_UNFREEZE
 
     def end() -> None:
-        posting = ledger.post(
-            effect_key=f"payout:{payout.payout_id}:resolve",
-            kind=kind,
-            currency_id="CNY",
-            payout_pk=payout.pk,
-            legs=[(accounts["frozen"], -payout.debited_amount), (accounts[to], payout.debited_amount)],
-            now=clock.now(),
-        )
-        Payout.objects.filter(pk=payout.pk).update(
-            status=status, completed_at=clock.now(), actual_amount=Decimal(100), resolve_posting=posting
-        )
+        now = clock.now()
+        state = "succeeded" if status == 1 else "failed"
+        PayoutAttempt.objects.filter(payout=payout).update(state=state, finished_at=now)
+        end_in_silence(payout, status, kind)
 
-    assert refusal(end) == rule
+    assert refusal(end) == "status_change_is_notified"
+
+
+def test_a_stale_look_at_an_order_moves_nothing_d8(desk: Desk) -> None:
+    seen = desk.deposit()
+    desk.paid(Payment.objects.get(pk=seen.pk))
+    with pytest.raises(errors.StatusConflict):
+        fail(seen)
+    seen.refresh_from_db()
+    assert (seen.status, seen.version) == (1, 1)
 
 
 def attempt_in(desk: Desk, state: str) -> PayoutAttempt:

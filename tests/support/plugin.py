@@ -96,7 +96,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name what was left out and how to have it next time."""
+    """Say what was killed; name what was left out and how to have it next time."""
+    _say_what_was_killed(terminalreporter)
     if _is_ci() and terminalreporter.stats.get("skipped"):
         terminalreporter.write_line("FAILED: tests were skipped, which CI does not allow.", red=True)
     if _left_out:
@@ -104,6 +105,23 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"Left out, for want of Chromium: {len(_left_out)} browser tests "
             f"({', '.join(_files_left_out())}). {browser.HOW_TO_INSTALL}",
             yellow=True,
+        )
+
+
+def _say_what_was_killed(terminalreporter: Any) -> None:
+    """Count the processes that fault tests killed, and the orders that were lost with them."""
+    told = [
+        told
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for told in report.user_properties
+    ]
+    killed = [value for name, value in told if name == "killed"]
+    if killed:
+        lost = sum(name == "lost" for name, _value in told)
+        terminalreporter.write_line(
+            f"Killed {len(killed)} processes with SIGKILL at {len(set(killed))} points; orders lost: {lost}."
         )
 
 
