@@ -96,7 +96,7 @@ def post(
         )
         BalanceRecord.objects.bulk_create(
             BalanceRecord(posting=posting, account_id=account_id, amount=amount)
-            for account_id, amount in legs
+            for account_id, amount in sorted(legs)
             if amount != 0
         )
     except IntegrityError as refusal:
