@@ -220,6 +220,14 @@ def test_the_outcome_of_a_callback_is_written_once_d6(desk: Desk) -> None:
     assert stored(receive(b"", {})).outcome == Outcome.REFUSED
 
 
+def test_a_callback_considered_again_keeps_its_first_outcome_d6(desk: Desk) -> None:
+    row = stored(receive(callback_body(desk.deposit().payment_id, amount="100")))
+    assert callbacks.consider(callback=row, now=clock.now()) == Outcome.CREDITED
+    again = UpstreamCallback.objects.get(pk=row.pk)
+    assert (again.outcome, again.answered_at) == (Outcome.CREDITED, row.answered_at)
+    assert Posting.objects.count() == 1
+
+
 def test_callbacks_travel_over_http(desk: Desk, client: Client) -> None:
     payment = desk.deposit()
     body = callback_body(payment.payment_id, amount="100")

@@ -6,12 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from channels.upstreams import base
 from diamondpay.lib import clock, errors
 from merchants.models import MerchantChannel, MerchantService
 from records import ledger, payments
-from records.models import Actor, Case, Notification, Payment, Posting, StatusChange
+from records.models import Actor, Case, Notification, Payment, Posting, PostingKind, StatusChange
 from records.models import UpstreamCallback as Callback
 from tests import factories
 from tests.support.desk import Desk, desk, later, system_balance, upstream
@@ -68,6 +69,27 @@ def test_settle_credits_exactly_once_and_leaves_its_trace_d2_d5(desk: Desk) -> N
     told = Notification.objects.get(payment=payment)
     assert (told.order_version, told.order_status, told.state) == (1, 1, "retrying")
     assert desk.balances() == (Decimal("1224.68"), Decimal(0))
+
+
+def test_a_success_must_agree_with_its_credit_even_by_sql_d2(desk: Desk) -> None:
+    payment, now = desk.deposit(), clock.now()
+    accounts = ledger.accounts_of(
+        merchant_channel_id=desk.wallet.pk, channel_id="scripted", currency_id="CNY"
+    )
+    with pytest.raises(IntegrityError, match=r"has no credit of 99\.2"), transaction.atomic():
+        posting = ledger.post(
+            effect_key=f"payment:{payment.payment_id}:credit",
+            kind=PostingKind.DEPOSIT_CREDIT,
+            currency_id="CNY",
+            legs=[(accounts["clearing"], Decimal(-50)), (accounts["available"], Decimal(50))],
+            now=now,
+            payment=payment,
+        )
+        Payment.objects.filter(pk=payment.pk).update(
+            status=1, credit_posting=posting, completed_at=now, actual_amount=Decimal(100),
+            settled_amount=Decimal(100), fee=Decimal("0.80"), credited_amount=Decimal("99.20"),
+        )  # fmt: skip
+    assert (amounts(payment)[0], desk.balances()[0]) == (0, Decimal(0))
 
 
 def test_a_repeated_paid_is_a_duplicate_and_changes_nothing_d6(desk: Desk) -> None:
