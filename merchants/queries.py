@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channels import queries as channel_queries
+from channels.models import Service
 from diamondpay.lib import addresses, errors
 from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService
 
@@ -23,13 +24,12 @@ def activated_service(*, merchant: Merchant, service_id: str) -> MerchantService
 
     Raises: ServiceUnknown, ServiceClosed, ServiceNotActivated, in this order.
     """
-    service = channel_queries.open_service(service_id)
-    found = MerchantService.objects.filter(
-        merchant=merchant, service=service, status=MerchantService.Status.ENABLED
-    ).first()
-    if found is None:
+    rows = MerchantService.objects.select_related("service__service_type", "service__currency")
+    found = rows.filter(merchant=merchant, service_id=service_id).first()
+    if found is None or found.service.status != Service.Status.OPEN:
+        channel_queries.open_service(service_id)
+    if found is None or found.status != MerchantService.Status.ENABLED:
         raise errors.ServiceNotActivated
-    found.service = service
     found.merchant = merchant
     return found
 

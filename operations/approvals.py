@@ -98,6 +98,8 @@ def _faults(*, kind: Act.Kind, evidence: Mapping[str, str], reason: str) -> dict
     }
     if not reason.strip():
         faults["reason"] = _("This is required.")
+    if kind not in EXECUTORS:
+        faults["kind"] = _("This act cannot be carried out yet.")
     if "amount" in wanted and "amount" not in faults:
         try:
             money.parse_plain(evidence["amount"])
@@ -139,6 +141,8 @@ def _undecided(*, act_id: int, user: User) -> Act:
     act = Act.objects.select_for_update().get(pk=act_id)
     if act.requested_by_id == user.pk:
         raise errors.FourEyesRequired
+    if not user.has_perm("operations.decide_act"):
+        raise errors.NotAllowed
     if act.state != Act.State.REQUESTED:
         raise errors.StatusConflict(
             order=act.request_id, current=Act.State(act.state).label, wanted=Act.State.EXECUTED.label

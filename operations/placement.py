@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,8 +18,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from channels import queries as channel_queries
-from channels.models import Bank, Direction, Service
-from channels.upstreams import base
+from channels import secrets as channel_secrets
+from channels.models import Bank, Channel, Direction, Service
+from channels.upstreams import base, registry
 from diamondpay.lib import clock, crash, crypto, errors, money
 from diamondpay.models import User
 from merchants import pricing
@@ -27,6 +29,8 @@ from merchants.models import Merchant, MerchantService
 from operations import routing
 from records import payments, payouts, submission
 from records.models import Actor, Payment, Payout, Source
+
+logger = logging.getLogger(__name__)
 
 REMARK_LETTERS = (
     "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # Without 0, O, 1 and I, which payers mistake for each other.
@@ -237,7 +241,20 @@ def _terms(*, order: NewPayment | NewPayout, direction: Direction) -> Terms:
         merchant_channel_id=order.merchant_channel_id,
         channel_code=order.channel_code,
     )
+    _check_adapter(decision.choice.channel)
     return Terms(service, merchant_service, bank, decision, fee)
+
+
+def _check_adapter(channel: Channel) -> None:
+    """Refuse an order whose channel cannot be spoken to, before it is written.
+
+    Raises: NoChannelAvailable; what is wrong with the settings is in the log, for whoever runs the platform.
+    """
+    try:
+        channel_secrets.adapter_of(channel)
+    except (registry.UnknownUpstream, crypto.CannotDecrypt, ValueError) as fault:
+        logger.exception("Channel %s cannot be used.", channel.pk)
+        raise errors.NoChannelAvailable from fault
 
 
 def _fee(order: NewOrder, terms: MerchantService, service: Service) -> Decimal:

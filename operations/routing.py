@@ -213,7 +213,11 @@ def _option(
         range=allowed,
         available=available,
         obstacle=_obstacle(
-            wallet=wallet, channel_service=channel_service, allowed=allowed, available=available
+            wallet=wallet,
+            service=service,
+            channel_service=channel_service,
+            allowed=allowed,
+            available=available,
         ),
     )
 
@@ -221,6 +225,7 @@ def _option(
 def _obstacle(
     *,
     wallet: MerchantChannel,
+    service: Service,
     channel_service: ChannelService | None,
     allowed: limits.Range | None,
     available: Decimal | None,
@@ -228,6 +233,9 @@ def _obstacle(
     """Return what stands in the way whatever the amount, the most lasting obstacle first."""
     if channel_service is None or allowed is None:
         return _ruled_out(wallet, Reason.NOT_BOUND, _("The channel does not carry this service."))
+    if wallet.channel.currency_id != service.currency_id:
+        words = _("The channel is in another currency than the service.")
+        return _ruled_out(wallet, Reason.NOT_BOUND, words)
     if wallet.status != MerchantChannel.Status.ENABLED:
         words = _("The merchant's wallet on this channel is disabled.")
         return _ruled_out(wallet, Reason.WALLET_DISABLED, words)

@@ -18,7 +18,7 @@ from channels.upstreams import base
 from diamondpay.lib import crash, errors, ids, money, transactions
 from diamondpay.models import User
 from merchants import pricing
-from records import cases, ledger, notifications, parties
+from records import cases, ledger, notifications, parties, schedule
 from records.models import (
     PAYMENT_MOVES,
     Actor,
@@ -32,9 +32,6 @@ from records.models import (
 
 FIRST_QUERY_SECONDS = 60
 UNSUBMITTED_QUERY_SECONDS = 30
-# While open an order is asked for at least every 4 minutes, so that a lost callback is found within 5 (F5).
-OPEN_QUERY_SECONDS = (60, 60, 120, 180, 240)
-ENDED_QUERY_SECONDS = (300, 1800, 7200, 43200)
 
 
 def create(*, columns: Mapping[str, object], party: base.Party, now: datetime) -> Payment:
@@ -115,36 +112,50 @@ def submitted(*, payment_pk: int, submission: base.Submission, now: datetime) ->
     }
     if payment.next_query_at is not None:
         changes["next_query_at"] = now + timedelta(seconds=FIRST_QUERY_SECONDS)
-    Payment.objects.filter(pk=payment.pk).update(**changes)
-    remember_channel_order_no(payment=payment, channel_order_no=submission.channel_order_no, now=now)
-    payment.refresh_from_db()
+    remember_channel_order_no(
+        payment=payment, channel_order_no=submission.channel_order_no, now=now, changes=changes
+    )
     return payment
 
 
-def remember_channel_order_no(*, payment: Payment, channel_order_no: str, now: datetime) -> Case | None:
-    """Keep the upstream's number, or return the case when it belongs to another order (D7)."""
-    if not channel_order_no or payment.channel_order_no:
+def remember_channel_order_no(
+    *, payment: Payment, channel_order_no: str, now: datetime, changes: Mapping[str, object] | None = None
+) -> Case | None:
+    """Keep the upstream's number, or return the case when it belongs to another order (D7).
+
+    `changes` are further columns that are written in the same UPDATE, and on the object.
+    """
+    changes = dict(changes or {})
+    is_new = bool(channel_order_no) and not payment.channel_order_no
+    if not is_new:
+        _fill_in(payment, changes)
         return None
     try:
         with transaction.atomic():
-            Payment.objects.filter(pk=payment.pk, channel_order_no="").update(
-                channel_order_no=channel_order_no
-            )
+            _fill_in(payment, {**changes, "channel_order_no": channel_order_no})
     except IntegrityError as refusal:
         if transactions.constraint_name(refusal) != "payment_channel_order_no_once":
             raise
-        return cases.open_once(
-            key=f"channel-order-no:{payment.channel_id}:{payment.payment_id}",
-            kind=Case.Kind.CONTRADICTION,
-            payment=payment,
-            now=now,
-            channel_id=payment.channel_id,
-            summary=_t(
-                "The upstream gave order %(order)s the number %(number)s, which belongs to another order."
-            )
-            % {"order": payment.payment_id, "number": channel_order_no},
-        )
-    return None
+    else:
+        return None
+    _fill_in(payment, {**changes, "channel_order_no": ""})
+    return cases.open_once(
+        key=f"channel-order-no:{payment.channel_id}:{payment.payment_id}",
+        kind=Case.Kind.CONTRADICTION,
+        payment=payment,
+        now=now,
+        channel_id=payment.channel_id,
+        summary=_t("The upstream gave order %(order)s the number %(number)s, which belongs to another order.")
+        % {"order": payment.payment_id, "number": channel_order_no},
+    )
+
+
+def _fill_in(payment: Payment, changes: Mapping[str, object]) -> None:
+    """Write columns of a locked order, on the row and on the object."""
+    if changes:
+        for name, value in changes.items():
+            setattr(payment, name, value)
+        Payment.objects.filter(pk=payment.pk).update(**changes)
 
 
 def settle(
@@ -270,7 +281,7 @@ def fail(
         user=user,
         reason=reason,
         error_message=reason[:500],
-        next_query_at=_after_end(payment, now),
+        next_query_at=schedule.after_end(payment, now),
     )
 
 
@@ -291,7 +302,7 @@ def close(
         changed_by=changed_by,
         user=user,
         reason=reason,
-        next_query_at=_after_end(payment, now),
+        next_query_at=schedule.after_end(payment, now),
     )
 
 
@@ -313,22 +324,6 @@ def close_expired(*, now: datetime, row_count_max: int = 200) -> int:
             continue  # Paid, failed or closed by somebody else in the meantime, which is the better end.
         closed += 1
     return closed
-
-
-def query_schedule(payment: Payment, now: datetime) -> datetime | None:
-    """Return when the upstream should be asked about the order again; None when never."""
-    if payment.status == PaymentStatus.SUCCESS:
-        return None
-    if payment.status == PaymentStatus.IN_PROGRESS:
-        seconds = OPEN_QUERY_SECONDS[min(payment.query_count, len(OPEN_QUERY_SECONDS) - 1)]
-        return now + timedelta(seconds=seconds)
-    return _after_end(payment, now)
-
-
-def _after_end(payment: Payment, now: datetime) -> datetime | None:
-    ended_at = payment.completed_at or now
-    due = (ended_at + timedelta(seconds=seconds) for seconds in ENDED_QUERY_SECONDS)
-    return next((instant for instant in due if instant > now), None)
 
 
 def note_call(

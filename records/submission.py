@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _t
 from channels import secrets
 from channels.upstreams import base
 from diamondpay.lib import clock, crash
-from records import attempts, cases, parties, payments, payouts, verdicts
+from records import attempts, cases, parties, payments, payouts, schedule, verdicts
 from records.models import Actor, Case, Payment, PaymentStatus, Payout, PayoutAttempt, UpstreamCall
 
 # An adapter's call takes 15 s at most; two in a row fit, and a dead worker's order is due again within a
@@ -190,7 +190,7 @@ def _claim_payments(now: datetime, row_count_max: int) -> list[Payment]:
             .order_by("next_query_at")[:row_count_max]
         )
         for payment in due:
-            next_query_at = payments.query_schedule(payment, now)
+            next_query_at = schedule.next_query(payment, now)
             if payment.submitted_at is None and payment.status == PaymentStatus.IN_PROGRESS:
                 next_query_at = now + timedelta(seconds=LEASE_SECONDS)
             Payment.objects.filter(pk=payment.pk).update(

@@ -27,6 +27,7 @@ from records.models import (
     Payout,
     PayoutAttempt,
     PayoutStatus,
+    Posting,
     PostingKind,
     UpstreamCallback,
 )
@@ -104,6 +105,12 @@ def _payment_paid(payment: Payment, word: Word, now: datetime, changed_by: Actor
         return _into_suspense(
             Case.Kind.WRONG_AMOUNT, summary, word, now, payment=payment, channel_id=payment.channel_id
         )
+    effect_key = _suspense_key(payment.channel_id, number, payment.payment_id)
+    if Posting.objects.filter(effect_key=effect_key).exists():
+        # The money of this upstream order is in the book already; a second sum for it is a story, not money.
+        return _suspended_before(
+            effect_key, word, now, channel_id=payment.channel_id, payment=payment, payout=None
+        )
     taken = payments.remember_channel_order_no(payment=payment, channel_order_no=number, now=now)
     if taken is not None:
         # One upstream order must not credit two of ours.
@@ -173,7 +180,7 @@ def _into_suspense(
     per upstream order.
     """
     order_no = payment.payment_id if payment else payout.payout_id if payout else ""
-    effect_key = f"suspense:{channel_id}:{word.channel_order_no or order_no}"
+    effect_key = _suspense_key(channel_id, word.channel_order_no, order_no)
     accounts = ledger.system_accounts_of(channel_id=channel_id, currency_id=word.currency)
     amount = word.amount or Decimal(0)
     # Money that came in raises suspense, a payout that went out after its end lowers it.
@@ -206,6 +213,11 @@ def _into_suspense(
         currency_id=word.currency,
     )
     return Verdict(Outcome.SUSPENSE, summary, case)
+
+
+def _suspense_key(channel_id: str, channel_order_no: str, order_no: str) -> str:
+    """Return the key under which one upstream order's money can be put into suspense once."""
+    return f"suspense:{channel_id}:{channel_order_no or order_no}"[:128]
 
 
 def _suspended_before(

@@ -37,13 +37,14 @@ class CreatePayment(views.GatewayView):
 
     def post(self, request: Request) -> HttpResponse:
         """Verify, read, place."""
+        now = clock.now()
         call = authentication.signed_call(
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
-            now=clock.now(),
+            now=now,
         )
-        payment = placement.place_payment(order=self._order(call))
+        payment = placement.place_payment(order=self._order(call), now=now)
         if payment.status == PaymentStatus.FAILED:
             raise ApiError("0013", payment.error_message)
         return answer({"error_code": SUCCESS, "data": self.created(payment)})

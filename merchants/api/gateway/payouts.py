@@ -32,13 +32,14 @@ class CreatePayout(views.GatewayView):
 
     def post(self, request: Request) -> HttpResponse:
         """Verify, read, place."""
+        now = clock.now()
         call = authentication.signed_call(
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
-            now=clock.now(),
+            now=now,
         )
-        payout = placement.place_payout(order=self._order(call))
+        payout = placement.place_payout(order=self._order(call), now=now)
         if payout.status == PayoutStatus.FAILED:
             raise ApiError("0017", payout.error_message)
         return answer({"error_code": SUCCESS, "data": {"payout_id": payout.payout_id}})

@@ -1,0 +1,28 @@
+"""When an upstream is asked about a deposit again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from records.models import Payment, PaymentStatus
+
+# While open an order is asked for at least every 4 minutes, so that a lost callback is found within 5 (F5).
+OPEN_QUERY_SECONDS = (60, 60, 120, 180, 240)
+ENDED_QUERY_SECONDS = (300, 1800, 7200, 43200)
+
+
+def next_query(payment: Payment, now: datetime) -> datetime | None:
+    """Return when the upstream should be asked about the order again; None when never."""
+    if payment.status == PaymentStatus.SUCCESS:
+        return None
+    if payment.status == PaymentStatus.IN_PROGRESS:
+        seconds = OPEN_QUERY_SECONDS[min(payment.query_count, len(OPEN_QUERY_SECONDS) - 1)]
+        return now + timedelta(seconds=seconds)
+    return after_end(payment, now)
+
+
+def after_end(payment: Payment, now: datetime) -> datetime | None:
+    """Return when to ask about an order that has ended without money; it may still come (D8)."""
+    ended_at = payment.completed_at or now
+    due = (ended_at + timedelta(seconds=seconds) for seconds in ENDED_QUERY_SECONDS)
+    return next((instant for instant in due if instant > now), None)
