@@ -97,6 +97,17 @@ def test_a_repeated_other_amount_is_booked_once_d9(desk: Desk) -> None:
     assert (Posting.objects.count(), desk.balances()) == (1, (Decimal(0), Decimal(0)))
 
 
+def test_the_right_amount_after_a_wrong_one_is_not_booked_a_second_time_d9(desk: Desk) -> None:
+    payment = desk.deposit()
+    assert desk.paid(payment, "50").outcome == Outcome.SUSPENSE
+    assert desk.paid(payment, "100").outcome == Outcome.SUSPENSE
+    payment.refresh_from_db()
+    assert (payment.status, desk.balances(), suspense()) == (0, (Decimal(0), Decimal(0)), Decimal(50))
+    kinds = list(Case.objects.order_by("id").values_list("kind", flat=True))
+    assert kinds == ["wrong_amount", "contradiction"]
+    assert Posting.objects.count() == 1
+
+
 def test_a_second_payment_of_a_credited_order_waits_in_suspense_d6(desk: Desk) -> None:
     payment = desk.deposit()
     desk.paid(payment)

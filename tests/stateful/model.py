@@ -103,12 +103,13 @@ class Model:
         lowest = deposit.requested * (100 - TOLERANCE_BELOW) / 100
         if deposit.status == SUCCESS and is_own:
             return "duplicate" if amount == deposit.actual else "suspense"
-        if deposit.status != SUCCESS and is_own and lowest <= amount <= deposit.requested:
+        key = number or f"order {id(deposit)}"
+        is_new = (self.channel, key) not in self.suspended
+        if deposit.status != SUCCESS and is_own and is_new and lowest <= amount <= deposit.requested:
             deposit.number = deposit.number or number
             self.credit(deposit, amount)
             return "credited"
-        key = number or f"order {id(deposit)}"
-        if (self.channel, key) in self.suspended:
+        if not is_new:
             return "duplicate" if self.suspended[self.channel, key] == amount else "suspense"
         self.suspended[self.channel, key] = deposit.suspended[key] = amount
         self.move(amount, ("clearing", self.channel), ("suspense", self.channel))
