@@ -116,7 +116,7 @@ def test_repeats_of_one_payout_freeze_once_d1_p1(desk: Desk) -> None:
 
 
 def test_two_approvers_at_once_execute_once_f8(desk: Desk) -> None:
-    operator, first, second = (factories.make_user(name) for name in ("ann", "bob", "cyd"))
+    operator, first, second = (factories.make_approver(name) for name in ("ann", "bob", "cyd"))
     act = approvals.request(
         kind=Act.Kind.ADJUST_BALANCE,
         object_kind="wallet",
