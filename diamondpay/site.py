@@ -11,18 +11,19 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse
-from django.urls import reverse, reverse_lazy
+from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
-from diamondpay.lib import admin as pages
-from diamondpay.lib import clock
+from diamondpay.lib import admin as model_pages
+from diamondpay.lib import clock, pages
 from diamondpay.models import Preference, User
 from merchants import access
 
@@ -142,7 +143,7 @@ class Site(admin.AdminSite):
             object_kind=str(obj._meta.model_name),
             object_id=str(obj.pk),
             user=request.user if isinstance(request.user, User) else None,
-            address=pages.address_of(request),
+            address=model_pages.address_of(request),
             before=before,
             after=after,
             now=clock.now(),
@@ -176,6 +177,30 @@ class Site(admin.AdminSite):
                     }
                 )
         return menu
+
+    def get_urls(self) -> list[Any]:
+        """Give the registered pages their addresses, before Django's own catch-all."""
+        return [*(self._address(page) for page in pages.registered_pages()), *super().get_urls()]
+
+    def _address(self, page: pages.Page) -> URLPattern:
+        def view(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
+            if not pages.may_open(request.user, page.permissions):
+                raise PermissionDenied
+            request.current_app = self.name
+            return page.view(request, **arguments)
+
+        address: URLPattern = path(page.path, self.admin_view(view), name=page.name)
+        return address
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the home page: the panels of the person's role."""
+        now = clock.now()
+        shown = [
+            {"name": panel.name, "template": panel.template, "context": context}
+            for panel in pages.panels_for(request.user)
+            if (context := panel.context(request, now)) is not None
+        ]
+        return super().index(request, {"home_panels": shown, **(extra_context or {})})
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
