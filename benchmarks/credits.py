@@ -199,7 +199,7 @@ def _script(statements: Sequence[str], credited: Payment, *, wallet_count: int) 
             credited.merchant_channel_id: "PFC:wallet",
             credited.merchant_id: "PF:merchant",
         },
-        results=[scripts.Result(begins='INSERT INTO "records_posting"', prefix="posting_")],
+        results=[scripts.Result(begins="INSERT INTO records_posting", prefix="posting_")],
         head=[
             f"SELECT nextval('{_SEQUENCE}') AS payment \\gset",
             f"\\set turn (:payment - :first) % {wallet_count}",

@@ -22,10 +22,11 @@ from channels.models import (
 )
 from channels.upstreams import registry
 from channels.upstreams.base import SettingField
-from diamondpay.lib import admin_filters, admin_forms
+from diamondpay.lib import admin_forms
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.filter_kinds import Flag, Related, Several
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "open": "success", "closed": "closed"}
 _PREFIX = "setting_"
@@ -93,7 +94,7 @@ class RequiredFieldAdmin(AuditedAdmin):
         "is_required_in_forms",
         "is_required_over_api",
     )
-    list_filter = (admin_filters.related("service_type"), admin_filters.choice("direction"))
+    filters = {"service_type": Related("service_type"), "direction": Several("direction")}
     fieldsets = (
         (
             None,
@@ -125,12 +126,12 @@ class ServiceAdmin(AuditedAdmin):
         "id", "name", _service.text("direction"), "service_type_id", "currency_id",
         _service.badge("status", _ON_OFF), "expiry_seconds",
     )  # fmt: skip
-    list_filter = (
-        admin_filters.choice("direction"),
-        admin_filters.choice("status"),
-        admin_filters.related("service_type"),
-        admin_filters.related("currency"),
-    )
+    filters = {
+        "direction": Several("direction"),
+        "status": Several("status"),
+        "service_type": Related("service_type"),
+        "currency": Related("currency"),
+    }
     exact_search = (Key(field="id", label=_("service id"), is_upper=True),)
     fieldsets = (
         (None, {
@@ -158,10 +159,7 @@ class BankAdmin(AuditedAdmin):
 
     form = BankForm
     list_display = ("id", "code", "name", "currency_id", "is_open")
-    list_filter = (
-        admin_filters.related("currency"),
-        admin_filters.flag("is_open", no=_("closed"), yes=_("open")),
-    )
+    filters = {"currency": Related("currency"), "is_open": Flag("is_open", no=_("closed"), yes=_("open"))}
     exact_search = (
         Key(field="id", label=_("bank id"), is_upper=True),
         Key(field="code", label=_("bank code"), is_upper=True),
@@ -222,11 +220,7 @@ class ChannelServiceAdmin(AuditedAdmin):
         _channel_service.money("lower_bound", currency="service.currency"),
         _channel_service.money("upper_bound", currency="service.currency"),
     )  # fmt: skip
-    list_filter = (
-        admin_filters.related("channel"),
-        admin_filters.related("service"),
-        admin_filters.choice("status"),
-    )
+    filters = {"channel": Related("channel"), "service": Related("service"), "status": Several("status")}
     list_select_related = ("service__currency",)
     fieldsets = ((None, {"fields": ("channel", *_CHANNEL_SERVICE_FIELDS)}),)
 
@@ -316,7 +310,7 @@ class ChannelAdmin(AuditedAdmin):
         _channel.money("payment_lower_bound"), _channel.money("payment_upper_bound"),
         _channel.money("payout_lower_bound"), _channel.money("payout_upper_bound"),
     )  # fmt: skip
-    list_filter = (admin_filters.choice("status"), admin_filters.related("currency"))
+    filters = {"status": Several("status"), "currency": Related("currency")}
     list_select_related = ("currency",)
     exact_search = (Key(field="code", label=_("channel")),)
     fieldsets = (

@@ -109,7 +109,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "diamondpay.policy.PolicyMiddleware",
     "diamondpay.health.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -154,6 +154,9 @@ if not _DATABASE_URL and not IS_TEST:
     )
 DATABASE_POOL_SIZE = environment.integer("DIAMONDPAY_DATABASE_POOL_SIZE", default=0, minimum=0, maximum=200)
 DATABASE_POOL_WAIT_SECONDS = 5
+# Where a pooler stands between us and PostgreSQL that does not keep prepared statements, 0.
+PREPARED_AFTER_RUNS = 5
+HAS_PREPARED_STATEMENTS = environment.flag("DIAMONDPAY_PREPARED_STATEMENTS", default=True)
 STATEMENT_SECONDS_MAX = environment.integer(
     "DIAMONDPAY_STATEMENT_SECONDS_MAX", default=0, minimum=0, maximum=3600
 )
@@ -164,6 +167,8 @@ def _application_database() -> dict[str, Any]:
     found: dict[str, Any] = environment.database(_DATABASE_URL or _NOWHERE, name="DATABASE_URL")
     found["CONN_HEALTH_CHECKS"] = True
     found["OPTIONS"].setdefault("connect_timeout", "5")
+    # Only hand-written statements (lib/sql.py) send values beside the text, and so only they are prepared.
+    found["OPTIONS"]["prepare_threshold"] = PREPARED_AFTER_RUNS if HAS_PREPARED_STATEMENTS else None
     if STATEMENT_SECONDS_MAX:
         found["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_SECONDS_MAX * 1000}"
     if DATABASE_POOL_SIZE:
@@ -214,6 +219,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "beat.schedule")
 LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["diamondpay.formats"]
 TIME_ZONE = "UTC"
 DEFAULT_TIME_ZONE = environment.time_zone("DIAMONDPAY_DEFAULT_TIME_ZONE", default="Asia/Shanghai")
 STATIC_URL = "/static/"
@@ -302,6 +308,10 @@ if len(NOTIFICATION_RETRY_SECONDS) != 5:
     raise ConfigurationError(
         "DIAMONDPAY_NOTIFICATION_RETRY_SECONDS must hold five waits: a notification is sent 1 + 5 times."
     )
+# Files that people asked for. Web processes and workers share the folder.
+EXPORT_DIR = environment.text("DIAMONDPAY_EXPORT_DIR", default=str(HOME / "exports"))
+# How many files a worker builds at once, each in a process of its own.
+EXPORT_PROCESSES = environment.integer("DIAMONDPAY_EXPORT_PROCESSES", default=1, minimum=1, maximum=16)
 REQUEST_TIME_SECONDS = environment.integer(
     "DIAMONDPAY_REQUEST_TIME_SECONDS", default=300, minimum=5, maximum=3600
 )

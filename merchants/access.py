@@ -42,6 +42,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "records.orderhourtotal": ("merchant",),
     "records.orderdaytotal": ("merchant",),
     "records.ordertotal": ("merchant",),
+    "records.amounttotal": ("merchant",),
 }
 # Reference data that names nobody.
 _OPEN = frozenset(
@@ -59,6 +60,7 @@ _HIDDEN = frozenset(
         "channels.channel",
         "channels.channelservice",
         "records.upstreamcallback",
+        "records.platformtotal",
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
@@ -70,7 +72,13 @@ _HIDDEN = frozenset(
     }
 )
 # What belongs to a person and not to a merchant: whose it is. Nobody but a superuser sees another's.
-_OWN = {"diamondpay.savedview": "owner", "diamondpay.preference": "user"}
+_OWN = {
+    "diamondpay.savedview": "owner",
+    "diamondpay.preference": "user",
+    "records.exportjob": "requested_by",
+    "records.exporttemplate": "owner",
+    "records.exportschedule": "owner",
+}
 
 
 def visible_to(

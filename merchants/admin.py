@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters, clock, ids
+from diamondpay.lib import clock, ids
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline, ReadOnlyAdmin, address_of
 from diamondpay.lib.admin_columns import Columns, Panel, link_to
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.filter_kinds import Flag, Related, Several
 from diamondpay.models import User
 from merchants import admin_forms, admin_keys, debug
 from merchants.models import (
@@ -120,7 +121,7 @@ class MerchantAdmin(AuditedAdmin):
         _merchant.flag("debug_mode", word=_("debug")), _merchant.text("payout_audit"),
         _merchant.moment("created_at"),
     )  # fmt: skip
-    list_filter = (admin_filters.choice("status"), admin_filters.flag("debug_mode", no=_("off"), yes=_("on")))
+    filters = {"status": Several("status"), "debug_mode": Flag("debug_mode", no=_("off"), yes=_("on"))}
     exact_search = (
         Key(field="id", label=_("merchant id"), is_upper=True),
         Key(field="name__iexact", label=_("name")),
@@ -189,11 +190,11 @@ class MerchantServiceAdmin(AuditedAdmin):
         _merchant_service.money("single_limit_lower_bound", currency="service.currency"),
         _merchant_service.money("single_limit_upper_bound", currency="service.currency"),
     )  # fmt: skip
-    list_filter = (
-        admin_filters.related("merchant"),
-        admin_filters.related("service"),
-        admin_filters.choice("status"),
-    )
+    filters = {
+        "merchant": Related("merchant", is_many=True),
+        "service": Related("service"),
+        "status": Several("status"),
+    }
     list_select_related = ("service__currency",)
     fieldsets = (
         (None, {"fields": ("merchant", "service", "status", "after_failure")}),
@@ -223,11 +224,11 @@ class MerchantChannelAdmin(AuditedAdmin):
         "id", "merchant_id", "channel_id", "currency_id", "name", _wallet.badge("status", _ON_OFF),
         _wallet.moment("created_at"),
     )  # fmt: skip
-    list_filter = (
-        admin_filters.related("merchant"),
-        admin_filters.related("channel"),
-        admin_filters.choice("status"),
-    )
+    filters = {
+        "merchant": Related("merchant", is_many=True),
+        "channel": Related("channel"),
+        "status": Several("status"),
+    }
     exact_search = (Key(field="id", label=_("wallet id"), is_upper=True),)
     fieldsets = ((None, {"fields": ("merchant", "channel", "name", "status")}),)
     inlines = (ServiceBoundInline,)
@@ -249,7 +250,7 @@ class ServiceBoundAdmin(AuditedAdmin):
         "id", "merchant_channel_id", "service_id", _bound.money("lower_bound", currency="service.currency"),
         _bound.money("upper_bound", currency="service.currency"),
     )  # fmt: skip
-    list_filter = (admin_filters.related("service"),)
+    filters = {"service": Related("service")}
     list_select_related = ("service__currency",)
     exact_search = (Key(field="merchant_channel_id", label=_("wallet id"), is_upper=True),)
     fieldsets = (
@@ -273,7 +274,7 @@ class CredentialAdmin(ReadOnlyAdmin):
         "public_id", "merchant_id", _credential.text("api"), *_KEY_COLUMNS[2:],
         _credential.computed(_key_acts, name="acts", label=_("acts")),
     )  # fmt: skip
-    list_filter = (admin_filters.related("merchant"), admin_filters.choice("api"))
+    filters = {"merchant": Related("merchant", is_many=True), "api": Several("api")}
     exact_search = (Key(field="public_id", label=_("key id")),)
     facts = (
         (
@@ -301,7 +302,7 @@ class AllowedAddressAdmin(AuditedAdmin):
 
     form = admin_forms.AllowedAddressForm
     list_display = ("network", "merchant_id", "note")
-    list_filter = (admin_filters.related("merchant"),)
+    filters = {"merchant": Related("merchant", is_many=True)}
     fieldsets = ((None, {"fields": ("merchant", "network", "note")}),)
 
 
@@ -310,7 +311,7 @@ class MembershipAdmin(AuditedAdmin):
     """Which users act for which merchant; a user with any membership sees nothing else."""
 
     list_display = ("id", "user", "merchant_id")
-    list_filter = (admin_filters.related("merchant"),)
+    filters = {"merchant": Related("merchant", is_many=True)}
     list_select_related = ("user",)
     fieldsets = ((None, {"fields": ("user", "merchant")}),)
     raw_id_fields = ("user",)

@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
-from diamondpay.lib import crypto, errors, transactions
+from diamondpay.lib import addresses, crypto, errors, sql, transactions
 from diamondpay.models import User
 from merchants.models import Credential, Merchant
 
@@ -27,6 +27,33 @@ PUBLIC_ID_LENGTH = 24
 OVERLAP_SECONDS = 24 * 3600
 OVERLAP_SECONDS_MAX = 30 * 24 * 3600
 _USE_NOTED_EVERY = timedelta(minutes=1)
+
+_CREDENTIAL = sql.Columns(Credential, table="credential", at=2)
+_MERCHANT = sql.Columns(Merchant, table="merchant", at=_CREDENTIAL.end)
+# One row at least, for the clock; one for each live credential.
+_CALLER = f"""
+    SELECT clock.now,
+        ARRAY(SELECT network FROM merchants_allowedaddress WHERE merchant_id = merchant.id),
+        {_CREDENTIAL}, {_MERCHANT}
+    FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS clock
+"""  # noqa: S608 - our own names
+_CALLER_BY_ID = (
+    _CALLER
+    + """
+    LEFT JOIN merchants_merchant AS merchant ON merchant.id = %(merchant)s
+    LEFT JOIN merchants_credential AS credential ON credential.merchant_id = merchant.id
+        AND credential.api = %(api)s AND (credential.ends_at IS NULL OR credential.ends_at > clock.now)
+    ORDER BY credential.created_at DESC, credential.id DESC
+"""
+)
+_CALLER_BY_TOKEN = (
+    _CALLER
+    + """
+    LEFT JOIN merchants_credential AS credential ON credential.token_hash = %(token_hash)s
+        AND (credential.ends_at IS NULL OR credential.ends_at > clock.now)
+    LEFT JOIN merchants_merchant AS merchant ON merchant.id = credential.merchant_id
+"""
+)
 
 
 class NoCredential(errors.DomainError):
@@ -49,6 +76,23 @@ class Created:
 
     def __repr__(self) -> str:
         return f"Created({self.credential.public_id!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whoever calls, as the database knew it at one moment.
+
+    `credentials` are the live ones, the newest first; `networks` the list of whence the merchant may call.
+    """
+
+    now: datetime
+    merchant: Merchant | None
+    credentials: tuple[Credential, ...]
+    networks: tuple[str, ...]
+
+    def may_call_from(self, address: str | None) -> bool:
+        """Say whether the merchant may call from the address; with nothing on its list, from anywhere."""
+        return not self.networks or addresses.in_networks(address, self.networks)
 
 
 @transactions.atomic_with_retries
@@ -194,14 +238,36 @@ def signing_secret(*, merchant_id: str, api: str, now: datetime) -> str:
 
 def by_token(token: str, now: datetime) -> Credential | None:
     """Return the live credential whose token this is, with its merchant; None for any other text."""
-    if len(token) != TOKEN_LENGTH or not token.isascii():
-        return None
-    return (
-        Credential.objects.select_related("merchant")
-        .filter(token_hash=_token_hash(token))
-        .filter(_live_at(now))
-        .first()
-    )
+    return next(iter(caller_by_token(token, now=now).credentials), None)
+
+
+def caller_by_token(token: str, *, now: datetime | None = None) -> Caller:
+    """Return who sends a token, in one statement; nobody for any text that is not a live token.
+
+    Without `now` the moment is the database's, read in the same statement.
+    """
+    is_one = len(token) == TOKEN_LENGTH and token.isascii()
+    token_hash = _token_hash(token) if is_one else b""
+    return _caller(_CALLER_BY_TOKEN, {"token_hash": token_hash, "now": now})
+
+
+def caller_by_id(merchant_id: str, *, api: str, now: datetime | None = None) -> Caller:
+    """Return the merchant of this id with its live credentials, in one statement; nobody for any other text.
+
+    Without `now` the moment is the database's, read in the same statement.
+    """
+    return _caller(_CALLER_BY_ID, {"merchant": merchant_id, "api": api, "now": now})
+
+
+def _caller(statement: str, parameters: dict[str, object]) -> Caller:
+    found = sql.rows(statement, parameters)
+    now, networks = found[0][:2]
+    merchant = _MERCHANT.read(found[0])
+    live_ones = [credential for row in found if (credential := _CREDENTIAL.read(row)) is not None]
+    if merchant is not None:
+        for credential in live_ones:
+            credential.merchant = merchant
+    return Caller(now=now, merchant=merchant, credentials=tuple(live_ones), networks=tuple(networks))
 
 
 def note_use(credential: Credential, now: datetime) -> None:

@@ -1,11 +1,22 @@
-"""Questions about a merchant: is it served, what has it activated, which wallets, from where may it call."""
+"""Questions about a merchant: is it served, what has it activated, which wallets."""
 
 from __future__ import annotations
 
 from channels import queries as channel_queries
-from channels.models import Service
-from diamondpay.lib import addresses, errors
-from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService
+from channels.models import Currency, Service
+from diamondpay.lib import errors, sql
+from merchants.models import Merchant, MerchantChannel, MerchantService
+
+_TERMS = sql.Columns(MerchantService, table="terms")
+_SERVICE = sql.Columns(Service, table="service", at=_TERMS.end)
+_CURRENCY = sql.Columns(Currency, table="currency", at=_SERVICE.end)
+_ACTIVATED = f"""
+    SELECT {_TERMS}, {_SERVICE}, {_CURRENCY}
+    FROM merchants_merchantservice AS terms
+    JOIN channels_service AS service ON service.id = terms.service_id
+    JOIN channels_currency AS currency ON currency.code = service.currency_id
+    WHERE terms.merchant_id = %(merchant)s AND terms.service_id = %(service)s
+"""  # noqa: S608 - our own names
 
 
 def active_merchant(merchant_id: str) -> Merchant | None:
@@ -20,18 +31,24 @@ def active_merchant(merchant_id: str) -> Merchant | None:
 
 
 def activated_service(*, merchant: Merchant, service_id: str) -> MerchantService:
-    """Return the merchant's terms of an open service, with the service, its type and its currency.
+    """Return the merchant's terms of an open service, with the service and its currency.
 
     Raises: ServiceUnknown, ServiceClosed, ServiceNotActivated, in this order.
     """
-    rows = MerchantService.objects.select_related("service__service_type", "service__currency")
-    found = rows.filter(merchant=merchant, service_id=service_id).first()
+    found = _terms(merchant, service_id)
     if found is None or found.service.status != Service.Status.OPEN:
         channel_queries.open_service(service_id)
     if found is None or found.status != MerchantService.Status.ENABLED:
         raise errors.ServiceNotActivated
-    found.merchant = merchant
     return found
+
+
+def _terms(merchant: Merchant, service_id: str) -> MerchantService | None:
+    for row in sql.rows(_ACTIVATED, {"merchant": merchant.pk, "service": service_id}):
+        terms, service, currency = _TERMS.take(row), _SERVICE.take(row), _CURRENCY.take(row)
+        terms.merchant, terms.service, service.currency = merchant, service, currency
+        return terms
+    return None
 
 
 def wallets_of(merchant: Merchant) -> list[MerchantChannel]:
@@ -39,9 +56,3 @@ def wallets_of(merchant: Merchant) -> list[MerchantChannel]:
     return list(
         MerchantChannel.objects.filter(merchant=merchant).select_related("channel", "currency").order_by("pk")
     )
-
-
-def is_address_allowed(*, merchant: Merchant, address: str | None) -> bool:
-    """Say whether the merchant may call from the address; with nothing on its list, from anywhere."""
-    networks = list(AllowedAddress.objects.filter(merchant=merchant).values_list("network", flat=True))
-    return not networks or addresses.in_networks(address, networks)

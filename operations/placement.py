@@ -127,18 +127,16 @@ def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
     read_clock = clock.going_on_from(now) if now else clock.now
     now = now or clock.now()
     content_hash = order.content_hash()
-    first = _first_payment(order, content_hash)
-    if first is not None:
-        return first
-    terms = _terms(order=order, direction=Direction.DEPOSIT)
     try:
+        terms = _terms(order=order, direction=Direction.DEPOSIT)
         with transaction.atomic():
             payment = payments.create(
                 columns=_payment_columns(order, terms, content_hash, now), party=order.party, now=now
             )
             crash.point("placement.before_commit")
-    except errors.DuplicateOrderNumber:
-        # Somebody sent the same number at the same moment and was first: a repeat of it, or a conflict.
+    except errors.DomainError:
+        # The number is taken, or what is refused today was accepted yesterday: it may be a repeat. It is
+        # looked for only now, because nearly every order is a new one.
         first = _first_payment(order, content_hash)
         if first is None:
             raise

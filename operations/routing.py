@@ -17,12 +17,29 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Channel, ChannelService, Direction, Service
-from diamondpay.lib import errors, money
+from diamondpay.lib import errors, money, sql
 from merchants.models import Merchant, MerchantChannel, MerchantService, ServiceBound
 from operations import limits
 from records.models import Account
 
 Words = str | Promise
+
+_WALLET = sql.Columns(MerchantChannel, table="wallet", at=1)
+_CHANNEL = sql.Columns(Channel, table="channel", at=_WALLET.end)
+_CHANNEL_SERVICE = sql.Columns(ChannelService, table="channel_service", at=_CHANNEL.end)
+_BOUND = sql.Columns(ServiceBound, table="bound", at=_CHANNEL_SERVICE.end)
+_WALLETS = f"""
+    SELECT account.balance, {_WALLET}, {_CHANNEL}, {_CHANNEL_SERVICE}, {_BOUND}
+    FROM merchants_merchantchannel AS wallet
+    JOIN channels_channel AS channel ON channel.code = wallet.channel_id
+    LEFT JOIN channels_channelservice AS channel_service
+        ON channel_service.channel_id = channel.code AND channel_service.service_id = %(service)s
+    LEFT JOIN merchants_servicebound AS bound
+        ON bound.merchant_channel_id = wallet.id AND bound.service_id = %(service)s
+    LEFT JOIN records_account AS account
+        ON account.merchant_channel_id = wallet.id AND account.kind = %(account_kind)s
+    WHERE wallet.merchant_id = %(merchant)s
+"""  # noqa: S608 - our own names
 
 
 class Reason(enum.StrEnum):
@@ -106,36 +123,28 @@ class Decision:
 def options(*, merchant: Merchant, merchant_service: MerchantService, service: Service) -> list[Option]:
     """Return all of the merchant's wallets for the service, the preferred first, each offered or explained.
 
-    Four queries, however many wallets there are.
+    One query, however many wallets there are.
     """
-    wallets = list(
-        MerchantChannel.objects.filter(merchant=merchant).select_related("channel", "currency").order_by("pk")
-    )
-    channel_services = {
-        found.channel_id: found
-        for found in ChannelService.objects.filter(
-            service=service, channel__in={wallet.channel_id for wallet in wallets}
-        )
+    asked = {
+        "merchant": merchant.pk,
+        "service": service.pk,
+        # Deposits need no balance, and an account is the row that every credit changes.
+        "account_kind": Account.Kind.AVAILABLE if service.direction == Direction.PAYOUT else None,
     }
-    bounds = {
-        bound.merchant_channel_id: bound
-        for bound in ServiceBound.objects.filter(service=service, merchant_channel__in=wallets)
-    }
-    available: dict[str, Decimal] = {}
-    if service.direction == Direction.PAYOUT:
-        accounts = Account.objects.filter(merchant_channel__in=wallets, kind=Account.Kind.AVAILABLE)
-        available = {str(account.merchant_channel_id): account.balance for account in accounts}
-    found_options = [
-        _option(
-            wallet=wallet,
-            channel_service=channel_services.get(wallet.channel_id),
-            merchant_service=merchant_service,
-            service=service,
-            service_bound=bounds.get(wallet.pk),
-            available=available.get(wallet.pk),
+    found_options = []
+    for row in sql.rows(_WALLETS, asked):
+        wallet = _WALLET.take(row)
+        wallet.merchant, wallet.channel = merchant, _CHANNEL.take(row)
+        found_options.append(
+            _option(
+                wallet=wallet,
+                channel_service=_CHANNEL_SERVICE.read(row),
+                merchant_service=merchant_service,
+                service=service,
+                service_bound=_BOUND.read(row),
+                available=row[0],
+            )
         )
-        for wallet in wallets
-    ]
     return sorted(found_options, key=_preference)
 
 

@@ -76,6 +76,8 @@ CHECKS = (
     Check("N2", "check_n2_attempts_are_counted", _("Every attempt to notify is counted.")),
     Check("A2", "check_totals_of_orders", _("Totals by hour equal the orders.")),
     Check("A2", "check_totals_agree_with_each_other", _("Totals by day and of all time agree.")),
+    Check("A2", "check_totals_of_platform", _("The platform's totals are the sums of the merchants'.")),
+    Check("A2", "check_totals_of_amounts", _("Totals by amount equal the orders.")),
     Check("A2", "check_totals_of_accounts", _("System accounts' totals equal their entries.")),
 )
 

@@ -17,15 +17,14 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
 from django.utils.translation import gettext as _t
 
-from diamondpay.lib import crash, crypto, destinations, http, transactions
+from diamondpay.lib import crash, crypto, destinations, http, sql, transactions
 from merchants import credentials
 from records import dialects
 from records.models import Notification, NotificationAttempt
@@ -37,6 +36,7 @@ LEASE_SECONDS = 60
 # Of all workers together, for one merchant and for one host: a dead one never fills the pool (N4).
 IN_FLIGHT_MAX = 4
 CANDIDATE_COUNT_MAX = 200
+SEEN_OF_A_MERCHANT_MAX = 20
 # Longer than what is kept, because a yes with long words around it is still a yes.
 ANSWER_BYTES_READ_MAX = 65_536
 ANSWER_BYTES_KEPT_MAX = 2048
@@ -50,17 +50,70 @@ _BUSY = f"""
     SELECT merchant_id, {_HOST} FROM records_notification
     WHERE state = 'retrying' AND due_at > %(now)s AND due_at <= %(lease)s AND leased_until > %(now)s
 """  # noqa: S608 - only our own constants
+# Walks from merchant to merchant along the index and looks at the oldest few of each, so that one merchant's
+# long queue is not read through to find what is due for the others.
 _CANDIDATES = f"""
-    SELECT id, merchant_id, {_HOST} FROM records_notification due
-    WHERE state = 'retrying' AND due_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
-        AND merchant_id <> ALL(%(merchants)s) AND {_HOST} <> ALL(%(hosts)s)
+    WITH RECURSIVE waiting AS (
+        (SELECT merchant_id FROM records_notification WHERE state = 'retrying' ORDER BY merchant_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT merchant_id FROM records_notification
+            WHERE state = 'retrying' AND merchant_id > waiting.merchant_id ORDER BY merchant_id LIMIT 1
+        ) FROM waiting WHERE waiting.merchant_id IS NOT NULL
+    )
+    SELECT due.id, due.merchant_id, due.host
+    FROM waiting CROSS JOIN LATERAL (
+        SELECT id, merchant_id, payment_id, order_version, due_at, {_HOST} AS host FROM records_notification
+        WHERE state = 'retrying' AND merchant_id = waiting.merchant_id AND due_at <= %(now)s
+            AND (leased_until IS NULL OR leased_until <= %(now)s)
+        ORDER BY due_at, id LIMIT {SEEN_OF_A_MERCHANT_MAX}
+    ) due
+    WHERE waiting.merchant_id <> ALL(%(merchants)s::text[]) AND due.host <> ALL(%(hosts)s::text[])
         AND NOT EXISTS (
             SELECT 1 FROM records_notification older
             WHERE older.payment_id = due.payment_id AND older.order_version < due.order_version
                 AND older.state = 'retrying' AND (older.attempt_count = 0 OR older.leased_until > %(now)s)
         )
-    ORDER BY due_at, id LIMIT {CANDIDATE_COUNT_MAX}
+    ORDER BY due.due_at, due.id LIMIT {CANDIDATE_COUNT_MAX}
 """  # noqa: S608 - only our own constants
+_LEASE = """
+    WITH leased AS (
+        UPDATE records_notification
+        SET attempt_count = attempt_count + 1, due_at = %(lease)s, leased_until = %(lease)s
+        WHERE id = ANY(%(notifications)s::bigint[])
+    )
+    INSERT INTO records_notificationattempt (notification_id, number, started_at, url, body, answer, reason)
+    SELECT notification, number, %(now)s, url, body, '', %(reason)s::text
+    FROM unnest(%(notifications)s::bigint[], %(numbers)s::int[], %(urls)s::text[], %(bodies)s::text[])
+        AS sending (notification, number, url, body)
+    RETURNING notification_id, id
+"""
+# What was resent after our lease had ended is due once more and is left so.
+_RECORD = """
+    WITH results AS (
+        SELECT * FROM unnest(
+            %(attempts)s::bigint[], %(notifications)s::bigint[], %(numbers)s::int[], %(successes)s::boolean[],
+            %(http_statuses)s::int[], %(answers)s::text[], %(reasons)s::text[], %(durations)s::int[],
+            %(states)s::text[], %(dues)s::timestamptz[]
+        ) AS result (
+            attempt, notification, number, is_success, http_status, answer, reason, duration_ms, state, due_at
+        )
+    ), written AS (
+        UPDATE records_notificationattempt attempt
+        SET finished_at = %(now)s, is_success = result.is_success, http_status = result.http_status,
+            answer = result.answer, reason = result.reason, duration_ms = result.duration_ms
+        FROM results result WHERE attempt.id = result.attempt AND attempt.finished_at IS NULL
+        RETURNING attempt.id
+    ), moved AS (
+        UPDATE records_notification notification
+        SET state = result.state, due_at = result.due_at, leased_until = NULL, last_reason = result.reason,
+            finished_at = CASE WHEN result.due_at IS NULL THEN %(now)s::timestamptz END
+        FROM results result JOIN written ON written.id = result.attempt
+        WHERE notification.id = result.notification AND notification.attempt_count = result.number
+            AND notification.leased_until IS NOT NULL
+    )
+    SELECT id FROM written
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +140,25 @@ class Result:
     retry_after: str = ""
 
 
+@dataclass(slots=True)
+class Keyring:
+    """The merchants' live secrets, newest first, read at most once a second by one round of sending."""
+
+    _found: dict[tuple[str, str], tuple[datetime, list[str]]] = field(default_factory=dict)
+
+    def live(self, *, merchant_id: str, api: str, now: datetime) -> list[str]:
+        """Return the secrets that sign for a merchant now."""
+        read_at, keys = self._found.get((merchant_id, api), (None, []))
+        if read_at is None or not timedelta() <= now - read_at < timedelta(seconds=1):
+            keys = _readable_keys(merchant_id=merchant_id, api=api, now=now)
+            self._found[merchant_id, api] = (now, keys)
+        return keys
+
+
 @transactions.atomic_with_retries
-def claim(*, now: datetime, worker: str, count: int) -> tuple[list[Sending], int]:
+def claim(
+    *, now: datetime, worker: str, count: int, keyring: Keyring | None = None
+) -> tuple[list[Sending], int]:
     """Take at most `count` due rows into our hands and write their attempts; also end those with none left.
 
     Locks: one claim at a time (an advisory lock), so that the caps hold across workers; then the rows.
@@ -96,27 +166,7 @@ def claim(*, now: datetime, worker: str, count: int) -> tuple[list[Sending], int
     lease = now + timedelta(seconds=LEASE_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
-        cursor.execute(_BUSY, {"now": now, "lease": lease})
-        by_merchant: Counter[str] = Counter()
-        by_host: Counter[str] = Counter()
-        for merchant, host in cursor.fetchall():
-            by_merchant[merchant] += 1
-            by_host[host] += 1
-        full = {
-            "merchants": [merchant for merchant, n in by_merchant.items() if n >= IN_FLIGHT_MAX],
-            "hosts": [host for host, n in by_host.items() if n >= IN_FLIGHT_MAX],
-        }
-        cursor.execute(_CANDIDATES, {"now": now, **full})
-        picked: list[int] = []
-        for pk, merchant, host in cursor.fetchall():
-            if (
-                len(picked) < count
-                and by_merchant[merchant] < IN_FLIGHT_MAX
-                and by_host[host] < IN_FLIGHT_MAX
-            ):
-                picked.append(pk)
-                by_merchant[merchant] += 1
-                by_host[host] += 1
+    picked = _picked(now=now, lease=lease, count=count)
     if not picked:
         return [], 0
     rows = list(
@@ -137,10 +187,28 @@ def claim(*, now: datetime, worker: str, count: int) -> tuple[list[Sending], int
             last_reason=_t("The worker died in the last attempt."),
         )
     rows = [row for row in rows if row.pk not in tired]
-    Notification.objects.filter(pk__in=[row.pk for row in rows]).update(
-        attempt_count=F("attempt_count") + 1, due_at=lease, leased_until=lease
-    )
-    return _written_attempts(rows=rows, now=now, worker=worker), len(tired)
+    return _leased(rows=rows, now=now, lease=lease, worker=worker, keyring=keyring or Keyring()), len(tired)
+
+
+def _picked(*, now: datetime, lease: datetime, count: int) -> list[int]:
+    """Choose what is due for the longest, as far as the caps of its merchant and its host allow."""
+    by_merchant: Counter[str] = Counter()
+    by_host: Counter[str] = Counter()
+    for merchant, host in sql.rows(_BUSY, {"now": now, "lease": lease}):
+        by_merchant[merchant] += 1
+        by_host[host] += 1
+    full = {
+        "merchants": [merchant for merchant, n in by_merchant.items() if n >= IN_FLIGHT_MAX],
+        "hosts": [host for host, n in by_host.items() if n >= IN_FLIGHT_MAX],
+    }
+    picked: list[int] = []
+    for pk, merchant, host in sql.rows(_CANDIDATES, {"now": now, **full}):
+        has_room = by_merchant[merchant] < IN_FLIGHT_MAX and by_host[host] < IN_FLIGHT_MAX
+        if len(picked) < count and has_room:
+            picked.append(pk)
+            by_merchant[merchant] += 1
+            by_host[host] += 1
+    return picked
 
 
 def _end_dead_attempts(*, rows: Sequence[Notification], now: datetime) -> None:
@@ -155,50 +223,46 @@ def _end_dead_attempts(*, rows: Sequence[Notification], now: datetime) -> None:
         )
 
 
-def _written_attempts(*, rows: Sequence[Notification], now: datetime, worker: str) -> list[Sending]:
-    """Insert one attempt for each row with the body as it will be sent."""
-    live: dict[tuple[str, str], list[str]] = {}
-    attempts: list[NotificationAttempt] = []
-    headers: list[dict[str, str] | None] = []
-    for row in rows:
-        dialect = dialects.get(row.dialect)
-        owner = (row.merchant_id, dialect.credential_api)
-        if owner not in live:
-            live[owner] = _readable_keys(merchant_id=owner[0], api=owner[1], now=now)
-        keys, body = live[owner], b""
-        if keys:
-            body = dialect.body(facts=row.facts, sign_type=row.sign_type, secret=keys[0])
-        headers.append(
-            dialect.headers(
-                webhook_id=row.webhook_id, timestamp=int(now.timestamp()), body=body, secrets=keys
-            )
-            if keys
-            else None
+def _leased(
+    *, rows: Sequence[Notification], now: datetime, lease: datetime, worker: str, keyring: Keyring
+) -> list[Sending]:
+    """Lease the rows and insert one attempt for each, with the body as it will be sent."""
+    sendings = [_signed(row=row, now=now, keyring=keyring) for row in rows]
+    reason = _t("In the hands of %(worker)s.") % {"worker": worker} if worker else ""
+    written = {
+        "lease": lease,
+        "now": now,
+        "reason": reason,
+        "notifications": [sending.notification_pk for sending in sendings],
+        "numbers": [sending.number for sending in sendings],
+        "urls": [sending.url for sending in sendings],
+        "bodies": [sending.body.decode() for sending in sendings],
+    }
+    attempts: dict[int, int] = dict(sql.rows(_LEASE, written)) if sendings else {}
+    return [replace(sending, attempt_pk=attempts[sending.notification_pk]) for sending in sendings]
+
+
+def _signed(*, row: Notification, now: datetime, keyring: Keyring) -> Sending:
+    """Return the next attempt of a row, whose own number is not known yet."""
+    dialect = dialects.get(row.dialect)
+    keys = keyring.live(merchant_id=row.merchant_id, api=dialect.credential_api, now=now)
+    body, headers = b"", None
+    if keys:
+        body = dialect.body(facts=row.facts, sign_type=row.sign_type, secret=keys[0])
+        headers = dialect.headers(
+            webhook_id=row.webhook_id, timestamp=int(now.timestamp()), body=body, secrets=keys
         )
-        attempts.append(
-            NotificationAttempt(
-                notification=row,
-                number=row.attempt_count + 1,
-                started_at=now,
-                url=row.url,
-                body=body.decode(),
-                reason=_t("In the hands of %(worker)s.") % {"worker": worker} if worker else "",
-            )
-        )
-    NotificationAttempt.objects.bulk_create(attempts)
-    return [
-        Sending(
-            notification_pk=row.pk,
-            attempt_pk=attempt.pk,
-            number=attempt.number,
-            is_last=attempt.number >= row.attempt_count_max,
-            dialect=row.dialect,
-            url=row.url,
-            body=attempt.body.encode(),
-            headers=sent,
-        )
-        for row, attempt, sent in zip(rows, attempts, headers, strict=True)
-    ]
+    number = row.attempt_count + 1
+    return Sending(
+        notification_pk=row.pk,
+        attempt_pk=0,
+        number=number,
+        is_last=number >= row.attempt_count_max,
+        dialect=row.dialect,
+        url=row.url,
+        body=body,
+        headers=headers,
+    )
 
 
 def _readable_keys(*, merchant_id: str, api: str, now: datetime) -> list[str]:
@@ -253,39 +317,45 @@ def _kept(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode()[:ANSWER_BYTES_KEPT_MAX].decode("utf-8", "ignore")
 
 
-@transactions.atomic_with_retries
+@transactions.statement_with_retries
 def record(*, results: Sequence[tuple[Sending, Result]], now: datetime) -> Counter[str]:
     """Write down results and what follows from each: done, due again, or failed for good."""
+    ends = [_end(sending=sending, result=result, now=now) for sending, result in results]
+    written = {
+        "now": now,
+        "attempts": [sending.attempt_pk for sending, _result in results],
+        "notifications": [sending.notification_pk for sending, _result in results],
+        "numbers": [sending.number for sending, _result in results],
+        "successes": [result.is_success for _sending, result in results],
+        "http_statuses": [result.http_status for _sending, result in results],
+        "answers": [result.answer for _sending, result in results],
+        "reasons": [result.reason[:500] for _sending, result in results],
+        "durations": [result.duration_ms for _sending, result in results],
+        "states": [state.value for state, _due_at in ends],
+        "dues": [due_at for _state, due_at in ends],
+    }
+    kept = {row[0] for row in sql.rows(_RECORD, written)}
     counts: Counter[str] = Counter()
-    for sending, result in results:
-        written = NotificationAttempt.objects.filter(pk=sending.attempt_pk, finished_at__isnull=True).update(
-            finished_at=now,
-            is_success=result.is_success,
-            http_status=result.http_status,
-            answer=result.answer,
-            reason=result.reason[:500],
-            duration_ms=result.duration_ms,
-        )
-        if not written:
+    for (sending, _result), (state, _due_at) in zip(results, ends, strict=True):
+        if sending.attempt_pk in kept:
+            counts[str(state)] += 1
+        else:
             # We were held up for longer than the lease and somebody else has taken over: theirs counts.
             logger.warning(
                 "A notification's result came after its lease.",
                 extra={"fields": {"attempt": sending.attempt_pk}},
             )
-            continue
-        changes: dict[str, object] = {"leased_until": None, "last_reason": result.reason[:500]}
-        if result.is_success:
-            changes |= {"state": State.SUCCESS, "due_at": None, "finished_at": now}
-        elif sending.is_last:
-            changes |= {"state": State.FAILED, "due_at": None, "finished_at": now}
-        else:
-            wait_seconds = _wait_seconds(number=sending.number, retry_after=result.retry_after, now=now)
-            changes |= {"state": State.RETRYING, "due_at": now + timedelta(seconds=wait_seconds)}
-        # Not when somebody asked for it again after our lease had ended: then it is due once more.
-        held = Notification.objects.filter(pk=sending.notification_pk, leased_until__isnull=False)
-        held.filter(attempt_count=sending.number).update(**changes)
-        counts[str(changes["state"])] += 1
     return counts
+
+
+def _end(*, sending: Sending, result: Result, now: datetime) -> tuple[Notification.State, datetime | None]:
+    """Return what becomes of a notification after a result, and when it is due again, if it is."""
+    if result.is_success:
+        return State.SUCCESS, None
+    if sending.is_last:
+        return State.FAILED, None
+    wait_seconds = _wait_seconds(number=sending.number, retry_after=result.retry_after, now=now)
+    return State.RETRYING, now + timedelta(seconds=wait_seconds)
 
 
 def _wait_seconds(*, number: int, retry_after: str, now: datetime) -> float:

@@ -13,17 +13,42 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, connection
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Currency
 from diamondpay import audit
-from diamondpay.lib import errors, money, transactions
+from diamondpay.lib import errors, money, sql, transactions
 from diamondpay.models import User
 from merchants.models import MerchantChannel
-from records.models import Account, BalanceRecord, ManualFreeze, Payment, Posting, PostingKind
+from records.models import Account, ManualFreeze, Payment, Posting, PostingKind
 
 OVERDRAFT = "account_not_overdrawn"
+
+
+# Three look-ups by index; one condition that covers all three would read every account.
+_SYSTEM_ACCOUNTS = """
+    SELECT kind, id FROM records_account
+    WHERE channel_id = %(channel)s AND currency_id = %(currency)s AND kind IN ('clearing', 'suspense')
+    UNION ALL SELECT kind, id FROM records_account
+    WHERE currency_id = %(currency)s AND kind IN ('fees', 'adjustment', 'exchange')
+"""
+_WALLET_ACCOUNTS = "SELECT kind, id FROM records_account WHERE merchant_channel_id = %(wallet)s"
+_ACCOUNTS = f"{_WALLET_ACCOUNTS} UNION ALL {_SYSTEM_ACCOUNTS}"
+_IS_POSTED = "SELECT EXISTS (SELECT FROM records_posting WHERE effect_key = %(effect_key)s)"
+_POSTING = """
+    INSERT INTO records_posting (effect_key, kind, currency_id, payment_id, payout_id, reverses_id, order_no,
+        remark, operator_id, created_at)
+    VALUES (%(effect_key)s, %(kind)s, %(currency)s, %(payment)s, %(payout)s, %(reverses)s, %(order_no)s,
+        %(remark)s, %(operator)s, %(now)s)
+    RETURNING id
+"""
+# The trigger fills everything else. Rows are inserted in the order of the arrays.
+_ENTRIES = """
+    INSERT INTO records_balancerecord (posting_id, account_id, amount, account_kind, change_type, order_no)
+    SELECT %(posting)s::bigint, account_id, amount, '', '', ''
+    FROM unnest(%(accounts)s::bigint[], %(amounts)s::numeric[]) AS legs (account_id, amount)
+    RETURNING id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +66,8 @@ def accounts_of(*, merchant_channel_id: str, channel_id: str, currency_id: str) 
 
     Raises: LedgerRefused when one of them is missing, which only a currency that disagrees can cause.
     """
-    rows = Account.objects.filter(
-        Q(merchant_channel_id=merchant_channel_id)
-        | Q(channel_id=channel_id, currency_id=currency_id, kind__in=["clearing", "suspense"])
-        | Q(currency_id=currency_id, kind__in=["fees", "adjustment", "exchange"])
-    ).values_list("kind", "id")
-    found = dict(rows)
+    wanted = {"wallet": merchant_channel_id, "channel": channel_id, "currency": currency_id}
+    found: dict[str, int] = dict(sql.rows(_ACCOUNTS, wanted))
     if not {"available", "frozen", "fees", "adjustment", "exchange"} <= found.keys():
         raise errors.LedgerRefused(_("The wallet has no accounts in this currency."))
     return Accounts(found)
@@ -54,11 +75,12 @@ def accounts_of(*, merchant_channel_id: str, channel_id: str, currency_id: str) 
 
 def system_accounts_of(*, channel_id: str, currency_id: str) -> Accounts:
     """Return the channel's and the system's accounts in a currency."""
-    rows = Account.objects.filter(
-        Q(channel_id=channel_id, currency_id=currency_id, kind__in=["clearing", "suspense"])
-        | Q(currency_id=currency_id, kind__in=["fees", "adjustment", "exchange"])
-    ).values_list("kind", "id")
-    return Accounts(dict(rows))
+    return Accounts(dict(sql.rows(_SYSTEM_ACCOUNTS, {"channel": channel_id, "currency": currency_id})))
+
+
+def is_posted(effect_key: str) -> bool:
+    """Say whether this effect stands in the book."""
+    return bool(sql.rows(_IS_POSTED, {"effect_key": effect_key})[0][0])
 
 
 def post(
@@ -81,32 +103,94 @@ def post(
     was posted before. Both leave the caller's transaction to be rolled back.
     Locks: the chained accounts of the legs, in ascending id.
     """
+    posting = begin(
+        effect_key=effect_key,
+        kind=kind,
+        currency_id=currency_id,
+        now=now,
+        payment=payment,
+        payout_pk=payout_pk,
+        order_no=order_no,
+        remark=remark,
+        operator=operator,
+        reverses=reverses,
+    )
+    enter(posting=posting, legs=legs)
+    return posting
+
+
+def begin(
+    *,
+    effect_key: str,
+    kind: PostingKind,
+    currency_id: str,
+    now: datetime,
+    payment: Payment | None = None,
+    payout_pk: int | None = None,
+    order_no: str = "",
+    remark: str = "",
+    operator: User | None = None,
+    reverses: Posting | None = None,
+) -> Posting:
+    """Write a posting whose entries follow in the same transaction (`enter`); it locks no account yet.
+
+    Whoever has more to write does it in between, so that a busy wallet is locked for the shortest time.
+    Without balanced entries the commit is refused (L1).
+    Raises: EffectExists when this effect was posted before.
+    """
+    posting = Posting(
+        effect_key=effect_key,
+        kind=kind,
+        currency_id=currency_id,
+        created_at=now,
+        payment=payment,
+        payout_id=payout_pk,
+        order_no=order_no,
+        remark=remark,
+        operator=operator,
+        reverses=reverses,
+    )
+    written = {
+        "effect_key": effect_key,
+        "kind": str(kind),
+        "currency": currency_id,
+        "payment": posting.payment_id,
+        "payout": payout_pk,
+        "reverses": posting.reverses_id,
+        "order_no": order_no,
+        "remark": remark,
+        "operator": posting.operator_id,
+        "now": now,
+    }
     try:
-        posting = Posting.objects.create(
-            effect_key=effect_key,
-            kind=kind,
-            currency_id=currency_id,
-            created_at=now,
-            payment=payment,
-            payout_id=payout_pk,
-            order_no=order_no,
-            remark=remark,
-            operator=operator,
-            reverses=reverses,
-        )
-        BalanceRecord.objects.bulk_create(
-            BalanceRecord(posting=posting, account_id=account_id, amount=amount)
-            for account_id, amount in sorted(legs)
-            if amount != 0
-        )
+        posting.pk = sql.rows(_POSTING, written)[0][0]
     except IntegrityError as refusal:
         constraint = transactions.constraint_name(refusal)
-        if constraint == OVERDRAFT:
-            raise errors.InsufficientBalance from refusal
         if constraint and constraint.startswith("records_posting_effect_key"):
             raise EffectExists(effect_key) from refusal
         raise
+    posting._state.adding, posting._state.db = False, connection.alias
     return posting
+
+
+def enter(*, posting: Posting, legs: Iterable[tuple[int, Decimal]]) -> None:
+    """Write the entries of a posting that was begun in this transaction; legs of zero are left out.
+
+    Raises: InsufficientBalance when a merchant account would become negative.
+    Locks: the chained accounts of the legs, in ascending id.
+    """
+    moved = sorted((account_id, amount) for account_id, amount in legs if amount != 0)
+    entries = {
+        "posting": posting.pk,
+        "accounts": [account_id for account_id, _amount in moved],
+        "amounts": [amount for _account_id, amount in moved],
+    }
+    try:
+        sql.rows(_ENTRIES, entries)
+    except IntegrityError as refusal:
+        if transactions.constraint_name(refusal) == OVERDRAFT:
+            raise errors.InsufficientBalance from refusal
+        raise
 
 
 class EffectExists(errors.LedgerRefused):

@@ -12,16 +12,18 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils.translation import gettext as _t
 
 from diamondpay import audit
-from diamondpay.lib import crash, errors, transactions, wake
+from diamondpay.lib import crash, errors, sql, transactions, wake
 from diamondpay.models import User
 from records import delivery, dialects
 from records.models import Notification, Payment, PaymentStatus, Payout, PayoutStatus
@@ -29,9 +31,18 @@ from records.models import Notification, Payment, PaymentStatus, Payout, PayoutS
 logger = logging.getLogger(__name__)
 
 State = Notification.State
+# Sends that are under way and may soon be over.
 THREAD_COUNT_MAX = 16
-ROUND_SECONDS = 0.5
+# One that has waited for so long only waits: its thread costs nothing, and it makes room for another (N4).
+SLOW_SECONDS = 0.2
+THREAD_COUNT_WITH_SLOW_MAX = 64
+ROUND_SECONDS = 0.25
 GATHER_SECONDS = 0.01
+_INSERTED = [field for field in Notification._meta.concrete_fields if not field.primary_key]
+_INSERT = f"""
+    INSERT INTO records_notification ({", ".join(f'"{field.column}"' for field in _INSERTED)})
+    VALUES ({", ".join(f"%({field.column})s" for field in _INSERTED)}) RETURNING id
+"""  # noqa: S608 - our own names
 _OPEN_PAYMENTS = (PaymentStatus.IN_PROGRESS,)
 _OPEN_PAYOUTS = (PayoutStatus.IN_PROGRESS, PayoutStatus.UNDER_REVIEW)
 
@@ -66,7 +77,7 @@ def enqueue(
         order_no, facts = order.payment_id, dialect.payment_facts(order)
     else:
         order_no, facts = order.payout_id, dialect.payout_facts(order)
-    notification = Notification.objects.create(
+    notification = Notification(
         webhook_id=f"{order_no}-{order.version}",
         merchant_id=order.merchant_id,
         payment=payment,
@@ -82,6 +93,12 @@ def enqueue(
         due_at=now,
         created_at=now,
     )
+    columns = {
+        str(field.column): field.get_db_prep_save(getattr(notification, field.attname), connection)
+        for field in _INSERTED
+    }
+    notification.pk = sql.rows(_INSERT, columns)[0][0]
+    notification._state.adding, notification._state.db = False, connection.alias
     wake.after_commit("notifications")
     return notification
 
@@ -146,36 +163,60 @@ def deliver_due(*, now: datetime, worker: str = "", seconds_max: float = 30.0) -
     )
 
 
+def wake_sender() -> bool:
+    """Let whoever sends in this process look again at once, and say whether anybody does."""
+    return _turn.ring()
+
+
 def _send_all(*, now: datetime, worker: str, seconds_max: float, counts: Counter[str]) -> None:
     started = time.monotonic()
-    flying: dict[Future[delivery.Result], delivery.Sending] = {}
-    with ThreadPoolExecutor(THREAD_COUNT_MAX, thread_name_prefix="notification") as pool:
+    flying: dict[Future[delivery.Result], _Flight] = {}
+    keyring = delivery.Keyring()
+    with ThreadPoolExecutor(THREAD_COUNT_WITH_SLOW_MAX, thread_name_prefix="notification") as pool:
         while True:
             # Before the look, so that who rings during it is heard after it.
             _turn.hush()
             passed = time.monotonic() - started
+            room = _room(flying.values())
             if passed >= seconds_max:
                 # Whoever comes from now on begins a turn of its own; ours only waits for its answers.
                 _turn.leave()
-            elif len(flying) < THREAD_COUNT_MAX:
+            elif room > 0:
                 claimed, exhausted_count = delivery.claim(
-                    now=now + timedelta(seconds=passed), worker=worker, count=THREAD_COUNT_MAX - len(flying)
+                    now=now + timedelta(seconds=passed), worker=worker, count=room, keyring=keyring
                 )
                 counts["failed"] += exhausted_count
                 if claimed:
                     crash.point("notifications.claimed")
                 counts["attempts"] += len(claimed)
-                flying.update((pool.submit(delivery.send, sending), sending) for sending in claimed)
+                for sending in claimed:
+                    flying[pool.submit(delivery.send, sending)] = _Flight(sending, time.monotonic())
             if not flying and (passed >= seconds_max or _turn.end()):
                 return
             awaited: list[Future[Any]] = [*flying, *_turn.bells()]
             wait(awaited, timeout=ROUND_SECONDS, return_when=FIRST_COMPLETED)
             # Those who end together are written down together: a round costs the database the same for many.
             time.sleep(GATHER_SECONDS)
-            results = [(flying.pop(future), _outcome(future)) for future in list(flying) if future.done()]
+            ended = [future for future in list(flying) if future.done()]
+            results = [(flying.pop(future).sending, _outcome(future)) for future in ended]
             if results:
                 at = now + timedelta(seconds=time.monotonic() - started)
                 counts.update(delivery.record(results=results, now=at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A send that is under way since a moment of the monotonic clock."""
+
+    sending: delivery.Sending
+    since: float
+
+
+def _room(flights: Collection[_Flight]) -> int:
+    """Return how many more may be sent now."""
+    slow_before = time.monotonic() - SLOW_SECONDS
+    quick_count = sum(flight.since > slow_before for flight in flights)
+    return min(THREAD_COUNT_MAX - quick_count, THREAD_COUNT_WITH_SLOW_MAX - len(flights))
 
 
 class _Turn:
@@ -192,9 +233,20 @@ class _Turn:
             if self._bell is None:
                 self._bell, self._owner = Future(), threading.get_ident()
                 return True
-            if not self._bell.done():
-                self._bell.set_result(None)
+            self._ring(self._bell)
             return False
+
+    def ring(self) -> bool:
+        """Ring the bell of who has the turn; say whether anybody has."""
+        with self._lock:
+            if self._bell is not None:
+                self._ring(self._bell)
+            return self._bell is not None
+
+    @staticmethod
+    def _ring(bell: Future[None]) -> None:
+        if not bell.done():
+            bell.set_result(None)
 
     def hush(self) -> None:
         """Silence the bell: what it was rung for is looked at now."""

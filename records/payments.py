@@ -6,32 +6,37 @@ the database writes the history and refuses what the table of moves does not all
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, cast
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _t
 
-from channels.models import Currency
 from channels.upstreams import base
-from diamondpay.lib import crash, errors, ids, money, transactions
+from diamondpay.lib import crash, errors, ids, money, sql, transactions
 from diamondpay.models import User
-from merchants import pricing
-from records import cases, ledger, notifications, parties, schedule
+from records import acceptance, cases, credit, notifications, parties, schedule
 from records.models import (
     PAYMENT_MOVES,
     Actor,
     Case,
     Payment,
     PaymentStatus,
-    Posting,
-    PostingKind,
     UpstreamCall,
 )
 
-FIRST_QUERY_SECONDS = 60
 UNSUBMITTED_QUERY_SECONDS = 30
+# All but how the order was routed, which only its page shows; it is read when somebody asks for it.
+_LOCKED_FIELDS = [field for field in Payment._meta.concrete_fields if field.name != "routing"]
+_LOCKED_NAMES = [field.attname for field in _LOCKED_FIELDS]
+_LOCKED = f"""
+    SELECT {", ".join(f'"{field.column}"' for field in _LOCKED_FIELDS)}
+    FROM records_payment WHERE id = %(id)s FOR UPDATE
+"""  # noqa: S608 - our own names
 
 
 def create(*, columns: Mapping[str, object], party: base.Party, now: datetime) -> Payment:
@@ -51,18 +56,17 @@ def create(*, columns: Mapping[str, object], party: base.Party, now: datetime) -
         **parties.sealed(party),
         **columns,
     )
-    try:
-        payment.save(force_insert=True)
-    except IntegrityError as refusal:
-        if transactions.constraint_name(refusal) == "payment_merchant_order_no_once":
-            raise errors.DuplicateOrderNumber from refusal
-        raise
+    if not sql.insert_once(payment, key=("merchant_id", "merchant_order_no")):
+        raise errors.DuplicateOrderNumber
     return payment
 
 
 def locked(payment_pk: int) -> Payment:
     """Return a deposit, locked until the transaction ends. Locks: the order's row, before any account."""
-    return Payment.objects.select_for_update().get(pk=payment_pk)
+    found = sql.rows(_LOCKED, {"id": payment_pk})
+    if not found:
+        raise Payment.DoesNotExist(payment_pk)
+    return Payment.from_db(connection.alias, _LOCKED_NAMES, found[0])
 
 
 def expected_amount(payment: Payment) -> Decimal:
@@ -81,12 +85,24 @@ def is_within_tolerance(payment: Payment, amount: Decimal) -> bool:
     )
 
 
-@transactions.atomic_with_retries
-def submitted(*, payment_pk: int, submission: base.Submission, now: datetime) -> Payment:
+def submitted(*, payment: Payment, submission: base.Submission, now: datetime) -> Payment:
     """Write down what the upstream answered to a submission: accepted, refused or unknown.
 
     A callback may have come first: whatever the status is now, only what is still empty is filled in.
     """
+    if submission.outcome is not base.SubmissionOutcome.ACCEPTED:
+        return _not_accepted(payment_pk=payment.pk, submission=submission, now=now)
+    try:
+        acceptance.write(payment=payment, submission=submission, now=now)
+    except IntegrityError as refusal:
+        if not _is_number_taken(refusal):
+            raise
+        _accepted_under_a_taken_number(payment=payment, submission=submission, now=now)
+    return payment
+
+
+@transactions.atomic_with_retries
+def _not_accepted(*, payment_pk: int, submission: base.Submission, now: datetime) -> Payment:
     payment = locked(payment_pk)
     note_call(
         payment=payment,
@@ -96,49 +112,38 @@ def submitted(*, payment_pk: int, submission: base.Submission, now: datetime) ->
         reason=submission.reason,
         now=now,
     )
-    if submission.outcome is base.SubmissionOutcome.REFUSED:
-        if payment.status == PaymentStatus.IN_PROGRESS:
-            return fail(payment=payment, now=now, changed_by=Actor.SUBMISSION, reason=submission.reason)
-        return payment
-    if submission.outcome is base.SubmissionOutcome.UNKNOWN or payment.submitted_at is not None:
-        return payment
-    changes: dict[str, object] = {
-        "submitted_at": now,
-        "link": submission.link,
-        "qr_text": submission.qr_text,
-        "display_amount": submission.display_amount,
-        "receiver_encrypted": parties.sealed_receiver(submission.receiver),
-        "updated_at": now,
-    }
-    if payment.next_query_at is not None:
-        changes["next_query_at"] = now + timedelta(seconds=FIRST_QUERY_SECONDS)
-    remember_channel_order_no(
-        payment=payment, channel_order_no=submission.channel_order_no, now=now, changes=changes
-    )
+    is_open = payment.status == PaymentStatus.IN_PROGRESS
+    if submission.outcome is base.SubmissionOutcome.REFUSED and is_open:
+        return fail(payment=payment, now=now, changed_by=Actor.SUBMISSION, reason=submission.reason)
     return payment
 
 
-def remember_channel_order_no(
-    *, payment: Payment, channel_order_no: str, now: datetime, changes: Mapping[str, object] | None = None
-) -> Case | None:
-    """Keep the upstream's number, or return the case when it belongs to another order (D7).
+@transactions.atomic_with_retries
+def _accepted_under_a_taken_number(*, payment: Payment, submission: base.Submission, now: datetime) -> None:
+    acceptance.write(payment=payment, submission=replace(submission, channel_order_no=""), now=now)
+    _report_taken_number(payment=payment, channel_order_no=submission.channel_order_no, now=now)
 
-    `changes` are further columns that are written in the same UPDATE, and on the object.
-    """
-    changes = dict(changes or {})
-    is_new = bool(channel_order_no) and not payment.channel_order_no
-    if not is_new:
-        _fill_in(payment, changes)
+
+def remember_channel_order_no(*, payment: Payment, channel_order_no: str, now: datetime) -> Case | None:
+    """Keep the upstream's number, or return the case when it belongs to another order (D7)."""
+    if not channel_order_no or payment.channel_order_no:
         return None
     try:
         with transaction.atomic():
-            _fill_in(payment, {**changes, "channel_order_no": channel_order_no})
+            Payment.objects.filter(pk=payment.pk).update(channel_order_no=channel_order_no)
     except IntegrityError as refusal:
-        if transactions.constraint_name(refusal) != "payment_channel_order_no_once":
+        if not _is_number_taken(refusal):
             raise
-    else:
-        return None
-    _fill_in(payment, {**changes, "channel_order_no": ""})
+        return _report_taken_number(payment=payment, channel_order_no=channel_order_no, now=now)
+    payment.channel_order_no = channel_order_no
+    return None
+
+
+def _is_number_taken(refusal: IntegrityError) -> bool:
+    return transactions.constraint_name(refusal) == "payment_channel_order_no_once"
+
+
+def _report_taken_number(*, payment: Payment, channel_order_no: str, now: datetime) -> Case:
     return cases.open_once(
         key=f"channel-order-no:{payment.channel_id}:{payment.payment_id}",
         kind=Case.Kind.CONTRADICTION,
@@ -148,14 +153,6 @@ def remember_channel_order_no(
         summary=_t("The upstream gave order %(order)s the number %(number)s, which belongs to another order.")
         % {"order": payment.payment_id, "number": channel_order_no},
     )
-
-
-def _fill_in(payment: Payment, changes: Mapping[str, object]) -> None:
-    """Write columns of a locked order, on the row and on the object."""
-    if changes:
-        for name, value in changes.items():
-            setattr(payment, name, value)
-        Payment.objects.filter(pk=payment.pk).update(**changes)
 
 
 def settle(
@@ -182,19 +179,8 @@ def settle(
     if not PAYMENT_MOVES.allows(PaymentStatus(payment.status), PaymentStatus.SUCCESS):
         raise _conflict(payment, PaymentStatus.SUCCESS)
     remember_channel_order_no(payment=payment, channel_order_no=channel_order_no, now=now)
-    exponent = Currency.objects.values_list("exponent", flat=True).get(pk=payment.settlement_currency_id)
-    settled_amount = money.converted(actual_amount, unit_price=payment.unit_price, exponent=exponent)
-    quote = pricing.quote_settled(
-        settled=settled_amount,
-        fee_type=payment.fee_type,
-        fee_permillage=payment.fee_permillage,
-        fee_fixed=payment.fee_fixed,
-        exponent=exponent,
-    )
-    posting = _post_credit(
-        payment=payment, actual_amount=actual_amount, quote=quote, now=now, user=user, reason=reason
-    )
-    crash.point("settle.posted")
+    quote, settled_amount = credit.quoted(payment=payment, actual_amount=actual_amount)
+    posting = credit.begin(payment=payment, now=now, operator=user, remark=reason)
     moved = _move(
         payment,
         PaymentStatus.SUCCESS,
@@ -212,58 +198,10 @@ def settle(
         error_message="",
     )
     crash.point("settle.notified")
+    # Last of all: the wallet is locked from here to the commit, and all its other payers wait.
+    credit.enter(payment=payment, posting=posting, actual_amount=actual_amount, quote=quote, now=now)
+    crash.point("settle.posted")
     return moved
-
-
-def _post_credit(
-    *,
-    payment: Payment,
-    actual_amount: Decimal,
-    quote: pricing.Quote,
-    now: datetime,
-    user: User | None,
-    reason: str,
-) -> Posting:
-    """Book a deposit: from the channel (through the exchange account, if converted) to wallet and fees."""
-    accounts = ledger.accounts_of(
-        merchant_channel_id=payment.merchant_channel_id,
-        channel_id=payment.channel_id,
-        currency_id=payment.settlement_currency_id,
-    )
-    if payment.settlement_currency_id == payment.currency_id:
-        counterpart = accounts["clearing"]
-    else:
-        counterpart = accounts["exchange"]
-        _post_exchange(payment=payment, actual_amount=actual_amount, now=now)
-    return ledger.post(
-        effect_key=f"payment:{payment.payment_id}:credit",
-        kind=PostingKind.DEPOSIT_CREDIT,
-        currency_id=payment.settlement_currency_id,
-        legs=[
-            (counterpart, -(quote.credited + quote.fee)),
-            (accounts["available"], quote.credited),
-            (accounts["fees"], quote.fee),
-        ],
-        now=now,
-        payment=payment,
-        order_no=payment.payment_id,
-        operator=user,
-        remark=reason,
-    )
-
-
-def _post_exchange(*, payment: Payment, actual_amount: Decimal, now: datetime) -> None:
-    """Book what the channel received, in the order's currency, against that currency's exchange account."""
-    exchange = ledger.system_accounts_of(channel_id=payment.channel_id, currency_id=payment.currency_id)
-    ledger.post(
-        effect_key=f"payment:{payment.payment_id}:exchange",
-        kind=PostingKind.EXCHANGE,
-        currency_id=payment.currency_id,
-        legs=[(exchange["clearing"], -actual_amount), (exchange["exchange"], actual_amount)],
-        now=now,
-        payment=payment,
-        order_no=payment.payment_id,
-    )
 
 
 def fail(
@@ -365,21 +303,38 @@ def _move(
     """
     if not PAYMENT_MOVES.allows(PaymentStatus(payment.status), target):
         raise _conflict(payment, target)
-    touched = Payment.objects.filter(pk=payment.pk, version=payment.version, status=payment.status).update(
-        status=target,
-        updated_at=now,
-        completed_at=now,
-        changed_by=changed_by,
-        changed_by_user=user,
-        change_reason=reason[:500],
-        **changes,
-    )
-    if touched != 1:
+    changes |= {
+        "status": int(target),
+        "updated_at": now,
+        "completed_at": now,
+        "changed_by": str(changed_by),
+        "changed_by_user": user,
+        "change_reason": reason[:500],
+    }
+    written = {
+        cast("models.Field[Any, Any]", Payment._meta.get_field(name)).attname: getattr(value, "pk", value)
+        for name, value in changes.items()
+    }
+    seen = {"seen_id": payment.pk, "seen_version": payment.version, "seen_status": int(payment.status)}
+    found = sql.rows(_moving(tuple(written)), {**written, **seen})
+    if not found:
         raise _conflict(payment, target)
+    for name, value in changes.items():
+        setattr(payment, name, value)
+    payment.version = found[0][0]
     crash.point("settle.updated")
-    payment.refresh_from_db()
     notifications.enqueue(payment=payment, now=now)
     return payment
+
+
+@functools.cache
+def _moving(columns: tuple[str, ...]) -> str:
+    """Return the statement that sets the columns of an order which is still as it was seen."""
+    changes = ", ".join(f'"{column}" = %({column})s' for column in columns)
+    return (
+        f"UPDATE records_payment SET {changes} WHERE id = %(seen_id)s "  # noqa: S608 - our own names
+        "AND version = %(seen_version)s AND status = %(seen_status)s RETURNING version"
+    )
 
 
 def _conflict(payment: Payment, target: PaymentStatus) -> errors.StatusConflict:

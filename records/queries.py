@@ -1,18 +1,22 @@
 """What readers ask of the book: the merchants' lists, single orders, and how far the queues are behind.
 
-Lists are one query of plain values, newest first, without a COUNT; `records.totals` knows how many there are.
+Lists are one statement of plain values, newest first, without a COUNT: totals tell how many there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Min
 
+from diamondpay.lib import sql
 from merchants.models import MerchantChannel
-from records.models import Account, Notification, Payment, Payout, UpstreamCallback
+from records import totals
+from records.models import Account, Notification, UpstreamCallback
 
 
 class PaymentRow(NamedTuple):
@@ -60,50 +64,93 @@ class WalletRow(NamedTuple):
     frozen: Decimal
 
 
-def merchant_payments(
-    *,
-    merchant_id: str,
-    offset: int = 0,
-    limit: int = 25,
-    payment_id: str = "",
-    merchant_order_no: str = "",
-    start: datetime | None = None,
-    end: datetime | None = None,
-) -> list[PaymentRow]:
-    """Return a merchant's deposits created in the half-open range [start, end), newest first."""
-    found = Payment.objects.filter(merchant_id=merchant_id).order_by("-created_at", "-id")
-    if payment_id:
-        found = found.filter(payment_id=payment_id)
-    if merchant_order_no:
-        found = found.filter(merchant_order_no=merchant_order_no)
-    if start is not None and end is not None:
-        found = found.filter(created_at__gte=start, created_at__lt=end)
-    return [
-        PaymentRow._make(values) for values in found.values_list(*PaymentRow._fields)[offset : offset + limit]
-    ]
+# Rows and total in one statement see one moment of the book, without a transaction around them.
+_PAGE = """
+    SELECT total.order_count, {columns}
+    FROM (
+        SELECT
+            (SELECT coalesce(sum(order_count), 0) FROM records_ordertotal
+                WHERE merchant = %(merchant)s AND kind = {kind})
+            + (SELECT coalesce(sum(order_count), 0) FROM records_orderdelta
+                WHERE merchant = %(merchant)s AND kind = {kind}) AS order_count
+    ) AS total
+    LEFT JOIN (
+        SELECT id, {columns} FROM {table} WHERE merchant_id = %(merchant)s
+        ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page ON true
+    ORDER BY page.created_at DESC, page.id DESC
+"""
+_ORDERS = """
+    SELECT {columns} FROM {table} WHERE merchant_id = %(merchant)s {conditions}
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+"""
 
 
-def merchant_payouts(
-    *,
-    merchant_id: str,
-    offset: int = 0,
-    limit: int = 25,
-    payout_id: str = "",
-    merchant_order_no: str = "",
-    start: datetime | None = None,
-    end: datetime | None = None,
-) -> list[PayoutRow]:
-    """Return a merchant's payouts created in the half-open range [start, end), newest first."""
-    found = Payout.objects.filter(merchant_id=merchant_id).order_by("-created_at", "-id")
-    if payout_id:
-        found = found.filter(payout_id=payout_id)
-    if merchant_order_no:
-        found = found.filter(merchant_order_no=merchant_order_no)
-    if start is not None and end is not None:
-        found = found.filter(created_at__gte=start, created_at__lt=end)
-    return [
-        PayoutRow._make(values) for values in found.values_list(*PayoutRow._fields)[offset : offset + limit]
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which of a merchant's orders, newest first. The range of their creation is half-open, [start, end)."""
+
+    merchant_id: str
+    offset: int = 0
+    limit: int = 25
+    order_id: str = ""
+    merchant_order_no: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def is_one_order(self) -> bool:
+        """Whether a number of one order is asked for."""
+        return bool(self.order_id or self.merchant_order_no)
+
+
+def payment_page(wanted: Wanted) -> tuple[list[PaymentRow], int]:
+    """Return a page of a merchant's deposits and how many there are in all, both of one moment."""
+    found, total = _page(wanted, kind=totals.PAYMENTS, table="records_payment", names=PaymentRow._fields)
+    return [PaymentRow._make(values) for values in found], total
+
+
+def payout_page(wanted: Wanted) -> tuple[list[PayoutRow], int]:
+    """Return a page of a merchant's payouts and how many there are in all, both of one moment."""
+    found, total = _page(wanted, kind=totals.PAYOUTS, table="records_payout", names=PayoutRow._fields)
+    return [PayoutRow._make(values) for values in found], total
+
+
+def _page(wanted: Wanted, *, kind: int, table: str, names: tuple[str, ...]) -> tuple[Sequence[sql.Row], int]:
+    parameters: dict[str, object] = {
+        "merchant": wanted.merchant_id,
+        "offset": wanted.offset,
+        "limit": wanted.limit,
+        "order_id": wanted.order_id,
+        "merchant_order_no": wanted.merchant_order_no,
+        "start": wanted.start,
+        "end": wanted.end,
+    }
+    columns = ", ".join(names)
+    if wanted.is_one_order:
+        # A number leads to one order at most, so its row is also its count.
+        statement = _ORDERS.format(columns=columns, table=table, conditions=_conditions(wanted, names[0]))
+        found = sql.rows(statement, {**parameters, "offset": 0})
+        return found[wanted.offset : wanted.offset + wanted.limit], len(found)
+    if wanted.start is None:
+        rows = sql.rows(_PAGE.format(columns=columns, table=table, kind=kind), parameters)
+        return [row[1:] for row in rows if row[1] is not None], int(rows[0][0])
+    statement = _ORDERS.format(columns=columns, table=table, conditions=_conditions(wanted, names[0]))
+    with totals.snapshot():
+        found = sql.rows(statement, parameters)
+        count = totals.order_count(
+            kind=kind, merchant_id=wanted.merchant_id, start=wanted.start, end=wanted.end
+        )
+    return found, count
+
+
+def _conditions(wanted: Wanted, id_column: str) -> str:
+    conditions = [
+        (wanted.order_id, f"AND {id_column} = %(order_id)s"),
+        (wanted.merchant_order_no, "AND merchant_order_no = %(merchant_order_no)s"),
+        (wanted.start, "AND created_at >= %(start)s AND created_at < %(end)s"),
     ]
+    return " ".join(text for given, text in conditions if given)
 
 
 def merchant_wallets(*, merchant_id: str) -> list[WalletRow]:

@@ -57,7 +57,7 @@ def submit_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now)
         )
     )
     crash.point("submission.answered")
-    return payments.submitted(payment_pk=payment.pk, submission=submission, now=read_clock())
+    return payments.submitted(payment=payment, submission=submission, now=read_clock())
 
 
 def submit_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = clock.now) -> Payout:

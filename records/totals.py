@@ -1,23 +1,90 @@
 """Counts and sums of orders, exact at every moment and at the same cost at any size.
 
 Totals hold what has been folded, deltas what has not yet; both are read in one statement. The ends of a
-range that fall inside an hour are counted in the book itself.
+range that fall inside an hour are counted in the book itself. What a single merchant has stands in totals by
+merchant; what all have together in totals of the platform, which have far fewer rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-PAYMENTS = 1
-PAYOUTS = 2
+from records import periods
+from records.models.totals import MEASURES
+
+PAYMENTS: Final = 1
+PAYOUTS: Final = 2
+SUCCESS = 1
+DIMENSIONS = frozenset({"service", "channel", "merchant", "status", "hour", "day", "month"})
+_PERIODS = frozenset({"hour", "day", "month"})
+
+# A bucket holds amounts from its edge up to, but without, the next; the database has the same list.
+AMOUNT_EDGES: tuple[Decimal, ...] = tuple(
+    Decimal(digit).scaleb(power) for power in range(11) for digit in (1, 2, 5)
+)[:31]
+
 _TABLES = {PAYMENTS: "records_payment", PAYOUTS: "records_payout"}
-Parameters = dict[str, str | int | datetime | date]
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
+_BOOK_SUMS = {
+    PAYMENTS: "1, requested_amount, coalesce(actual_amount, 0), coalesce(fee, 0),"
+    " coalesce(credited_amount, 0)",
+    PAYOUTS: "1, requested_amount, coalesce(actual_amount, 0), fee,"
+    f" CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
+}
+_LAST_AMOUNT = {PAYMENTS: "credited_amount", PAYOUTS: "debited_amount"}
+_SUMS = ", ".join(MEASURES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Counts and sums of the orders of one currency and status.
+
+    Units: major units of the currency; an order without an actual amount, fee or credit counts as 0.
+    `credited_sum` of payouts is what successful ones debited. `group` holds the values of `group_by` in its
+    order: ids, a status, the UTC beginning of an hour, the date of a day, the first of a month.
+    """
+
+    currency: str
+    status: int
+    order_count: int
+    requested_sum: Decimal
+    actual_sum: Decimal
+    fee_sum: Decimal
+    credited_sum: Decimal
+    group: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmountCount:
+    """How many orders of a currency were requested within a bucket of amounts, and how many succeeded.
+
+    Bucket 0 is below the first of `AMOUNT_EDGES`, bucket n from the n-th edge on.
+    """
+
+    currency: str
+    bucket: int
+    order_count: int
+    success_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """What orders to count; None leaves a dimension open, an empty sequence matches nothing."""
+
+    kind: int
+    merchants: Sequence[str] | None = None
+    services: Sequence[str] | None = None
+    channels: Sequence[str] | None = None
+    currencies: Sequence[str] | None = None
+    statuses: Sequence[int] | None = None
+    is_test: bool | None = None
 
 
 @contextmanager
@@ -45,75 +112,251 @@ def order_count(
     """
     if (start is None) != (end is None):
         raise ValueError("a range has two ends")
+    wanted = Filter(kind=kind, merchants=[merchant_id])
+    parts = _Parts(wanted=wanted, columns="order_count", book="1 AS order_count")
     if start is None or end is None:
-        parts = [_figures("records_ordertotal", ""), _figures("records_orderdelta", "")]
-        return _sum(parts, {"kind": kind, "merchant": merchant_id})
-    return _range_count(kind=kind, merchant_id=merchant_id, start=start, end=end)
+        parts.add("records_ordertotal")
+        parts.add("records_orderdelta")
+    elif start < end:
+        _add_cover(parts, periods.cover([start, end]), is_platform=False)
+    rows = parts.run("SELECT coalesce(sum(order_count), 0) FROM ({parts}) AS parts")
+    return int(rows[0][0]) if rows else 0
 
 
-def _range_count(*, kind: int, merchant_id: str, start: datetime, end: datetime) -> int:
-    """Count whole days by their totals, the hours beside them by theirs, the ragged ends in the book."""
-    if start >= end:
-        return 0
-    parameters: Parameters = {"kind": kind, "merchant": merchant_id, "start": start, "end": end}
-    first, last = _rounded_up(start, _HOUR), _rounded_down(end, _HOUR)
-    if first >= last:
-        return _sum([_orders(kind, "start", "end")], parameters)
-    parameters |= {"first": first, "last": last}
-    parts = [
-        _orders(kind, "start", "first"),
-        _orders(kind, "last", "end"),
-        _between("records_orderdelta", "first", "last"),
-    ]
-    first_day, last_day = _rounded_up(first, _DAY), _rounded_down(last, _DAY)
-    if first_day >= last_day:
-        parts.append(_between("records_orderhourtotal", "first", "last"))
+def figures(
+    *,
+    kind: int,
+    start: datetime | None,
+    end: datetime | None,
+    merchants: Sequence[str] | None = None,
+    services: Sequence[str] | None = None,
+    channels: Sequence[str] | None = None,
+    currencies: Sequence[str] | None = None,
+    statuses: Sequence[int] | None = None,
+    is_test: bool | None = None,
+    group_by: Sequence[str] = (),
+    zone: ZoneInfo | None = None,
+) -> list[Figures]:
+    """Return counts and sums per currency, status and group of the orders created in [start, end).
+
+    None as an end is no end. Hours are UTC's, which in a half-hour zone begin at its :30; days and months
+    are those of `zone`, cut off by the range. Groups without an order are left out. The order is that of
+    the groups, then currency and status.
+    Raises: ValueError for an unknown dimension, two periods, a period of an open range, or days without zone.
+    """
+    step = _step(group_by, start=start, end=end, zone=zone)
+    a, b = start or periods.EVER, end or periods.NEVER
+    if a >= b:
+        return []
+    edges: list[datetime] = [a, b]
+    names: list[date] = []
+    if step in ("day", "month"):
+        edges, names = periods.split(a, b, step=step, zone=zone or ZoneInfo("UTC"))
+    wanted = Filter(
+        kind=kind, merchants=merchants, services=services, channels=channels, currencies=currencies,
+        statuses=statuses, is_test=is_test,
+    )  # fmt: skip
+    is_platform = merchants is None and "merchant" not in group_by
+    keys = [_key(name) for name in group_by]
+    parts = _Parts(
+        wanted=wanted,
+        columns=", ".join(["currency", "status", *keys, _SUMS]),
+        book=", ".join(["currency", "status", *keys, _BOOK_SUMS[kind]]),
+        edges=edges,
+    )
+    if start is None and end is None:
+        parts.add("records_ordertotal")
+        parts.add("records_orderdelta")
     else:
-        parameters |= {
-            "midnight": first_day,
-            "last_midnight": last_day,
-            "day": first_day.date(),
-            "last_day": last_day.date(),
-        }
-        parts += [
-            _between("records_orderhourtotal", "first", "midnight"),
-            _between("records_orderhourtotal", "last_midnight", "last"),
-            _figures("records_orderdaytotal", "AND day >= %(day)s AND day < %(last_day)s"),
-        ]
-    return _sum(parts, parameters)
+        _add_cover(parts, periods.cover(edges, has_days=step != "hour"), is_platform=is_platform)
+    rows = parts.run(_grouped(len(keys)))
+    return [_figures(row, group_by, names) for row in rows]
 
 
-def _figures(table: str, condition: str) -> str:
+def amounts(
+    *,
+    kind: int,
+    start: datetime,
+    end: datetime,
+    merchants: Sequence[str] | None = None,
+    services: Sequence[str] | None = None,
+    channels: Sequence[str] | None = None,
+    currencies: Sequence[str] | None = None,
+    is_test: bool | None = None,
+) -> list[AmountCount]:
+    """Return how the requested amounts of the orders created in [start, end) are distributed.
+
+    A merchant's amounts are kept by the day; the days that the range cuts are counted in the book.
+    """
+    if start >= end:
+        return []
+    wanted = Filter(
+        kind=kind, merchants=merchants, services=services, channels=channels, currencies=currencies,
+        is_test=is_test,
+    )  # fmt: skip
+    parts = _Parts(
+        wanted=wanted,
+        columns="currency, bucket, order_count, success_count",
+        book=f"currency, records_amount_bucket(requested_amount), 1, (status = {SUCCESS})::int",
+    )
+    pieces = periods.cover([start, end], has_hours=merchants is None)
+    for grain, ranges in (("hour", pieces.hours), ("day", pieces.days)):
+        owner = " AND merchant = ''" if merchants is None else ""
+        parts.add("records_amounttotal", ranges=ranges, where=f"grain = '{grain}'{owner}", time="start")
+    delta = f"currency, bucket, order_count, CASE WHEN status = {SUCCESS} THEN order_count ELSE 0 END"
+    parts.add("records_orderdelta", ranges=pieces.folded, columns=delta)
+    parts.add_book(pieces.book)
+    rows = parts.run(
+        "SELECT currency, bucket, sum(order_count), sum(success_count)"
+        " FROM ({parts}) AS parts (currency, bucket, order_count, success_count)"
+        " GROUP BY 1, 2 HAVING sum(order_count) <> 0 ORDER BY 1, 2"
+    )
+    return [
+        AmountCount(currency=row[0], bucket=row[1], order_count=int(row[2]), success_count=int(row[3]))
+        for row in rows
+    ]
+
+
+def _step(
+    group_by: Sequence[str], *, start: datetime | None, end: datetime | None, zone: ZoneInfo | None
+) -> str:
+    """Return the period among the dimensions, or nothing."""
+    if unknown := sorted(set(group_by) - DIMENSIONS):
+        raise ValueError(f"figures are not kept by {', '.join(unknown)}")
+    steps = [name for name in group_by if name in _PERIODS]
+    if len(steps) > 1:
+        raise ValueError("figures are grouped by one period at a time")
+    if not steps:
+        return ""
+    if start is None or end is None:
+        raise ValueError("periods need a range with two ends")
+    if steps[0] != "hour" and zone is None:
+        raise ValueError("days and months are those of a zone")
+    return steps[0]
+
+
+def _key(name: str) -> str:
+    if name == "hour":
+        return "date_trunc('hour', {time}, 'UTC')"
+    return "width_bucket({time}, {edges})" if name in _PERIODS else name
+
+
+def _grouped(key_count: int) -> str:
+    names = ["currency", "status", *(f"key_{number}" for number in range(key_count))]
+    sums = ", ".join(f"sum({name})" for name in MEASURES)
+    order = ", ".join([*names[2:], *names[:2]])
     return (
-        f"(SELECT coalesce(sum(order_count), 0) FROM {table} "  # noqa: S608 - our own names
-        f"WHERE merchant = %(merchant)s AND kind = %(kind)s {condition})"
+        f"SELECT {', '.join(names)}, {sums} FROM ({{parts}})"  # noqa: S608 - our own names
+        f" AS parts ({', '.join(names)}, {_SUMS})"
+        f" GROUP BY {', '.join(names)} HAVING sum(order_count) <> 0 ORDER BY {order}"
     )
 
 
-def _between(table: str, start: str, end: str) -> str:
-    return _figures(table, f"AND hour >= %({start})s AND hour < %({end})s")
+def _figures(row: Sequence[Any], group_by: Sequence[str], names: Sequence[date]) -> Figures:
+    width = len(group_by)
+    group = tuple(_read(name, value, names) for name, value in zip(group_by, row[2 : 2 + width], strict=True))
+    count, requested, actual, fee, credited = row[2 + width :]
+    return Figures(
+        currency=row[0], status=row[1], order_count=int(count), requested_sum=requested, actual_sum=actual,
+        fee_sum=fee, credited_sum=credited, group=group,
+    )  # fmt: skip
 
 
-def _orders(kind: int, start: str, end: str) -> str:
-    return (
-        f"(SELECT count(*) FROM {_TABLES[kind]} "  # noqa: S608 - our own names
-        f"WHERE merchant_id = %(merchant)s AND created_at >= %({start})s AND created_at < %({end})s)"
-    )
+def _read(name: str, value: Any, names: Sequence[date]) -> Any:
+    if name == "hour":
+        return value.astimezone(UTC)
+    return names[value - 1] if name in _PERIODS else value
 
 
-def _sum(parts: list[str], parameters: Parameters) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {' + '.join(parts)}", parameters)
-        row = cursor.fetchone()
-    return int(row[0])
+def _add_cover(parts: _Parts, pieces: periods.Cover, *, is_platform: bool) -> None:
+    """Read days and hours from the totals of the platform or of merchants, what is not folded, the ends."""
+    if is_platform:
+        parts.add("records_platformtotal", ranges=pieces.hours, where="grain = 'hour'", time="start")
+        parts.add("records_platformtotal", ranges=pieces.days, where="grain = 'day'", time="start")
+    else:
+        parts.add("records_orderhourtotal", ranges=pieces.hours)
+        parts.add("records_orderdaytotal", ranges=pieces.days, time="day")
+    parts.add("records_orderdelta", ranges=pieces.folded)
+    parts.add_book(pieces.book)
 
 
-def _rounded_down(moment: datetime, step: timedelta) -> datetime:
-    moment = moment.astimezone(UTC)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (moment - midnight) // step * step
+class _Parts:
+    """The parts of one statement, each a SELECT of the same columns, with their parameters in order."""
 
+    def __init__(self, *, wanted: Filter, columns: str, book: str, edges: Sequence[datetime] = ()) -> None:
+        self._wanted, self._columns, self._book = wanted, columns, book
+        # Edges within a range: the part before the first one is number 0 and has no edge of its own.
+        self._edges = list(edges[:-1])
+        self._texts: list[str] = []
+        self._parameters: list[Any] = []
 
-def _rounded_up(moment: datetime, step: timedelta) -> datetime:
-    down = _rounded_down(moment, step)
-    return down if down == moment else down + step
+    def add(
+        self,
+        table: str,
+        *,
+        ranges: Sequence[periods.Range] | None = None,
+        where: str = "",
+        time: str = "hour",
+        columns: str = "",
+    ) -> None:
+        """Read a table of totals or the deltas within the ranges; None for all time."""
+        if ranges is not None and not ranges:
+            return
+        instant = "(day::timestamp AT TIME ZONE 'UTC')" if time == "day" else time
+        self._select(columns or self._columns, table, instant)
+        conditions = ["kind = %s", *([where] if where else [])]
+        self._parameters.append(self._wanted.kind)
+        if ranges is not None:
+            bounds = [(a.date(), b.date()) if time == "day" else (a, b) for a, b in ranges]
+            conditions.append(self._within(time, bounds))
+        self._texts[-1] += " WHERE " + " AND ".join([*conditions, *self._dimensions()])
+
+    def add_book(self, ranges: Sequence[periods.Range]) -> None:
+        """Read the orders themselves, with the names that totals give their columns."""
+        if not ranges:
+            return
+        names = ", ".join(f"{name}_id AS {name}" for name in ("merchant", "service", "channel", "currency"))
+        table = _TABLES[self._wanted.kind]
+        last = _LAST_AMOUNT[self._wanted.kind]
+        orders = (
+            f"(SELECT {names}, is_test, status, created_at, requested_amount, actual_amount, fee, {last}"  # noqa: S608
+            f" FROM {table}) AS orders"
+        )
+        self._select(self._book, orders, "created_at")
+        conditions = [self._within("created_at", list(ranges)), *self._dimensions()]
+        self._texts[-1] += " WHERE " + " AND ".join(conditions)
+
+    def run(self, outer: str) -> list[tuple[Any, ...]]:
+        """Return the rows of the outer statement over all parts; none where there are no parts."""
+        if not self._texts:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(outer.format(parts=" UNION ALL ".join(self._texts)), self._parameters)
+            return list(cursor.fetchall())
+
+    def _select(self, columns: str, table: str, instant: str) -> None:
+        count = columns.count("{edges}")
+        self._texts.append(
+            f"SELECT {columns.format(time=instant, edges='%s::timestamptz[]')} FROM {table}"  # noqa: S608
+        )
+        self._parameters += [self._edges] * count
+
+    def _within(self, column: str, ranges: Sequence[tuple[date, date]]) -> str:
+        for each in ranges:
+            self._parameters += each
+        return "(" + " OR ".join([f"{column} >= %s AND {column} < %s"] * len(ranges)) + ")"
+
+    def _dimensions(self) -> Iterator[str]:
+        """Name the conditions of the filter, each with its parameter."""
+        wanted = self._wanted
+        lists = (
+            ("merchant", wanted.merchants), ("service", wanted.services), ("channel", wanted.channels),
+            ("currency", wanted.currencies), ("status", wanted.statuses),
+        )  # fmt: skip
+        for name, values in lists:
+            if values is not None:
+                self._parameters.append(list(values))
+                yield f"{name} = ANY(%s)"
+        if wanted.is_test is not None:
+            self._parameters.append(wanted.is_test)
+            yield "is_test = %s"

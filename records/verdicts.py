@@ -27,7 +27,6 @@ from records.models import (
     Payout,
     PayoutAttempt,
     PayoutStatus,
-    Posting,
     PostingKind,
     UpstreamCallback,
 )
@@ -106,7 +105,7 @@ def _payment_paid(payment: Payment, word: Word, now: datetime, changed_by: Actor
             Case.Kind.WRONG_AMOUNT, summary, word, now, payment=payment, channel_id=payment.channel_id
         )
     effect_key = _suspense_key(payment.channel_id, number, payment.payment_id)
-    if Posting.objects.filter(effect_key=effect_key).exists():
+    if ledger.is_posted(effect_key):
         # The money of this upstream order is in the book already; a second sum for it is a story, not money.
         return _suspended_before(
             effect_key, word, now, channel_id=payment.channel_id, payment=payment, payout=None

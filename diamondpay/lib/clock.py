@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from diamondpay.lib import sql
 
 ReadClock = Callable[[], datetime]
 
@@ -15,10 +15,7 @@ def now() -> datetime:
 
     `clock_timestamp()` and not `now()`: inside a long transaction the latter stands still.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        row = cursor.fetchone()
-    instant: datetime = row[0]
+    instant: datetime = sql.rows("SELECT clock_timestamp()", {})[0][0]
     return instant.astimezone(UTC)
 
 

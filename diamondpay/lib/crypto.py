@@ -5,6 +5,7 @@ The first of ENCRYPTION_KEYS encrypts, every one decrypts, so a key is rotated b
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import os
@@ -90,6 +91,8 @@ def normalise_account(text: str) -> str:
 
     Unicode's look-alikes (NFKC: full-width digits and the like) become the plain character.
     """
+    if text.isascii() and text.isalnum():
+        return text.upper()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
     return "".join(
         character
@@ -156,6 +159,7 @@ def _keys() -> Sequence[bytes]:
     return keys
 
 
+@functools.lru_cache(maxsize=16)
 def _key_id(key: bytes) -> bytes:
     """Name a key by its content, so that adding one in front renames none."""
     return hmac.new(key, b"diamondpay key id", hashlib.sha256).digest()[:_KEY_ID_BYTES]

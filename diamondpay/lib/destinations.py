@@ -1,7 +1,10 @@
 """Where outgoing HTTP may go: the form of a URL, and every address its host leads to.
 
-No Django and no state. `http` uses this for each request; whoever stores a URL asks `check_url` first.
+No Django, and no state but what a caller keeps in `RecentNames`. `http` uses this for each request; whoever
+stores a URL asks `check_url` first.
 """
+
+from __future__ import annotations
 
 import ipaddress
 import queue
@@ -102,12 +105,14 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def check_url(url: str, allowed_private: Networks, resolve_seconds: float = 2.0) -> None:
+def check_url(
+    url: str, allowed_private: Networks, resolve_seconds: float = 2.0, names: RecentNames | None = None
+) -> None:
     """Refuse a URL that must not be called, by its form or by any one of its host's addresses.
 
     `allowed_private` are networks (CIDR) that may be called although they are not public. A name that
     cannot be resolved within `resolve_seconds` passes, since it leads nowhere and is checked again when
-    used; 0 asks no name server at all.
+    used; 0 asks no name server at all. `names` remembers answers for whoever is given the same host often.
     Raises: AddressRefused.
     """
     target = parse_url(url)
@@ -115,8 +120,9 @@ def check_url(url: str, allowed_private: Networks, resolve_seconds: float = 2.0)
     if literal is not None:
         check_addresses(target.host, [literal], allowed_private)
     elif resolve_seconds > 0:
+        look_up = resolve if names is None else names.resolve
         try:
-            found = resolve(target.host, time.monotonic() + resolve_seconds)
+            found = look_up(target.host, time.monotonic() + resolve_seconds)
         except DeliveryFailed:
             return
         check_addresses(target.host, found, allowed_private)
@@ -215,3 +221,29 @@ def resolve(host: str, at: float) -> list[Address]:
         words = found.strerror if isinstance(found, OSError) else "not a host name"
         raise DeliveryFailed("dns", f"DNS: {host} cannot be resolved ({words})", is_sent=False)
     return found
+
+
+class RecentNames:
+    """Remembers for a short while where names led to; names that could not be resolved are not remembered.
+
+    Only for looking at a URL that is given: whoever sends asks anew, since a name may lead elsewhere by then.
+    """
+
+    def __init__(self, *, seconds: float = 60.0, host_count_max: int = 1000) -> None:
+        self.seconds, self.host_count_max = seconds, host_count_max
+        self._found: dict[str, tuple[float, list[Address]]] = {}
+
+    def resolve(self, host: str, at: float) -> list[Address]:
+        """Return all addresses of the name as `resolve` does, from memory where it can.
+
+        Raises: DeliveryFailed.
+        """
+        now = time.monotonic()
+        ends_at, addresses = self._found.get(host, (now, []))
+        if now < ends_at:
+            return addresses
+        addresses = resolve(host, at)
+        if len(self._found) >= self.host_count_max:
+            self._found.clear()
+        self._found[host] = (now + self.seconds, addresses)
+        return addresses

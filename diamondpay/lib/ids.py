@@ -5,7 +5,8 @@ Source: gateway-api.md, 1. Conventions.
 """
 
 from django.conf import settings
-from django.db import connection
+
+from diamondpay.lib import sql
 
 SEQUENCES = frozenset(
     {
@@ -26,10 +27,7 @@ def next_number(sequence: str) -> int:
     """
     if sequence not in SEQUENCES:
         raise ValueError(f"unknown sequence {sequence!r}")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(%s::regclass)", [sequence])
-        row = cursor.fetchone()
-    return int(row[0])
+    return int(sql.rows("SELECT nextval(%(sequence)s::regclass)", {"sequence": sequence})[0][0])
 
 
 def render(prefix: str, number: int, width: int) -> str:

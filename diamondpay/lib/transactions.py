@@ -7,6 +7,7 @@ import functools
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import ParamSpec, TypeVar
 
 import psycopg
@@ -31,7 +32,20 @@ def atomic_with_retries(function: Callable[P, R]) -> Callable[P, R]:
     the outermost can begin again. The function may run three times, so it must do nothing but SQL.
     Raises: Busy after the third try, or when the pool had no connection to give.
     """
+    return _retried(function, outermost=transaction.atomic)
 
+
+def statement_with_retries(function: Callable[P, R]) -> Callable[P, R]:
+    """Do the same for a function that is one statement, which is a transaction of its own.
+
+    It saves the way to the database and back for BEGIN and for COMMIT.
+    """
+    return _retried(function, outermost=nullcontext)
+
+
+def _retried(
+    function: Callable[P, R], *, outermost: Callable[[], AbstractContextManager[object]]
+) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         if connection.in_atomic_block:
@@ -39,7 +53,7 @@ def atomic_with_retries(function: Callable[P, R]) -> Callable[P, R]:
                 return function(*args, **kwargs)
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                with transaction.atomic():
+                with outermost():
                     return function(*args, **kwargs)
             except DatabaseError as failure:
                 if isinstance(failure.__cause__, (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)):

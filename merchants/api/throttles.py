@@ -37,7 +37,7 @@ def count_refusal(*, address: str | None, now: datetime) -> None:
 
 
 def check_refusals(*, address: str | None, now: datetime) -> None:
-    """Refuse an address that has failed too often in this minute, before anything is looked up for it.
+    """Refuse an address that has failed too often in this minute, before its proof is looked at.
 
     Raises: TooManyRequests from settings.API_REFUSALS_PER_MINUTE on.
     """

@@ -1,5 +1,6 @@
 """The book's tables, one module per subject."""
 
+from records.models.exports import ExportFormat, ExportJob, ExportSchedule, ExportTemplate
 from records.models.ledger import (
     Account,
     BalanceRecord,
@@ -16,10 +17,13 @@ from records.models.payouts import ATTEMPT_MOVES, PAYOUT_MOVES, Payout, PayoutAt
 from records.models.totals import (
     AccountDelta,
     AccountTotal,
+    AmountTotal,
+    Grain,
     OrderDayTotal,
     OrderDelta,
     OrderHourTotal,
     OrderTotal,
+    PlatformTotal,
 )
 
 __all__ = [
@@ -30,10 +34,16 @@ __all__ = [
     "AccountDelta",
     "AccountTotal",
     "Actor",
+    "AmountTotal",
     "BalanceRecord",
     "BalanceTransfer",
     "Case",
     "ChangeType",
+    "ExportFormat",
+    "ExportJob",
+    "ExportSchedule",
+    "ExportTemplate",
+    "Grain",
     "ManualFreeze",
     "Notification",
     "NotificationAttempt",
@@ -47,6 +57,7 @@ __all__ = [
     "Payout",
     "PayoutAttempt",
     "PayoutStatus",
+    "PlatformTotal",
     "Posting",
     "PostingKind",
     "SignType",

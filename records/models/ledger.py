@@ -134,6 +134,13 @@ class ChangeType(models.TextChoices):
     REVERSAL = "reversal", _("Reversal")
 
 
+# The changes that no order makes by itself.
+RARE_CHANGES = [
+    "manual_adjustment", "manual_supplement", "transfer_out", "transfer_in", "deposit_refund", "suspense",
+    "exchange", "reversal",
+]  # fmt: skip
+
+
 class Posting(models.Model):
     """One business effect on the book, once (L7). Its entries sum to zero in one currency (L1)."""
 
@@ -186,11 +193,17 @@ class BalanceRecord(models.Model):
     after.
 
     Python gives posting, account and amount; the database fills all else from the locked account and the
-    posting.
+    posting. The trigger that does so finds both, neither can be removed, and what it copies are their own
+    references: foreign keys would look at all of it again, while the wallet is locked, and lock the rows of
+    system accounts and currencies that every credit shares.
     """
 
-    posting = models.ForeignKey(Posting, models.PROTECT, related_name="entries", verbose_name=_("posting"))
-    account = models.ForeignKey(Account, models.PROTECT, related_name="entries", verbose_name=_("account"))
+    posting = models.ForeignKey(
+        Posting, models.PROTECT, related_name="entries", verbose_name=_("posting"), db_constraint=False
+    )
+    account = models.ForeignKey(
+        Account, models.PROTECT, related_name="entries", verbose_name=_("account"), db_constraint=False
+    )
     account_kind = models.CharField(_("balance"), max_length=12, choices=Account.Kind, default="")
     sequence = models.BigIntegerField(_("sequence"), null=True)
     amount = MoneyField(_("change amount"))
@@ -198,7 +211,12 @@ class BalanceRecord(models.Model):
     balance_after = MoneyField(_("balance after"), null=True)
     change_type = models.CharField(_("change type"), max_length=20, choices=ChangeType, default="")
     currency = models.ForeignKey(
-        Currency, models.PROTECT, null=True, related_name="+", verbose_name=_("currency")
+        Currency,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("currency"),
+        db_constraint=False,
     )
     merchant = models.ForeignKey(
         Merchant,
@@ -207,6 +225,7 @@ class BalanceRecord(models.Model):
         related_name="balance_records",
         verbose_name=_("merchant"),
         db_index=False,
+        db_constraint=False,
     )
     merchant_channel = models.ForeignKey(
         MerchantChannel,
@@ -215,6 +234,7 @@ class BalanceRecord(models.Model):
         related_name="balance_records",
         verbose_name=_("merchant channel"),
         db_index=False,
+        db_constraint=False,
     )
     channel = models.ForeignKey(
         Channel,
@@ -223,6 +243,7 @@ class BalanceRecord(models.Model):
         related_name="balance_records",
         verbose_name=_("channel"),
         db_index=False,
+        db_constraint=False,
     )
     order_no = models.CharField(_("associated order number"), max_length=64, blank=True, default="")
     created_at = models.DateTimeField(_("change time"), null=True)
@@ -250,6 +271,17 @@ class BalanceRecord(models.Model):
                 condition=Q(merchant__isnull=False),
             ),
             models.Index(fields=["order_no"], name="entry_of_order", condition=~Q(order_no="")),
+            models.Index(
+                fields=["channel", "-created_at", "-id"],
+                name="entry_of_channel",
+                condition=Q(merchant__isnull=False),
+            ),
+            # What orders do not do; their own changes are so many that they are never far apart.
+            models.Index(
+                fields=["change_type", "-created_at", "-id"],
+                name="entry_of_rare_type",
+                condition=Q(merchant__isnull=False, change_type__in=RARE_CHANGES),
+            ),
         ]
 
     def __str__(self) -> str:

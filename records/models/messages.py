@@ -96,7 +96,7 @@ class Case(models.Model):
         indexes = [models.Index(fields=["-opened_at"], name="case_open", condition=Q(status="open"))]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
+        return str(self.get_kind_display())
 
 
 class UpstreamCallback(models.Model):
@@ -161,6 +161,12 @@ class UpstreamCallback(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="callback_waiting", condition=Q(outcome="waiting")),
             models.Index(fields=["-received_at", "-id"], name="callback_newest"),
+            # The outcomes that people look for; nearly every callback is credited or settled.
+            models.Index(
+                fields=["outcome", "-received_at", "-id"],
+                name="callback_of_outcome",
+                condition=Q(outcome__in=["duplicate", "suspense", "noted", "refused"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -250,7 +256,15 @@ class Notification(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], name="notification_due", condition=Q(state="retrying")),
+            models.Index(
+                fields=["merchant", "due_at", "id"],
+                name="notification_due_of_merchant",
+                condition=Q(state="retrying"),
+            ),
             models.Index(fields=["-created_at", "-id"], name="notification_newest"),
+            models.Index(
+                fields=["-created_at", "-id"], name="notification_failed", condition=Q(state="failed")
+            ),
             models.Index(fields=["merchant", "-created_at", "-id"], name="notification_of_merchant"),
         ]
 

@@ -7,11 +7,15 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Bank, Channel, Currency, FeeType, Service
 from diamondpay.lib.fields import MoneyField
 from merchants.models import Merchant, MerchantChannel
+
+# Lists and the search find a merchant's number by its capitals: `merchant_order_no__upper`.
+models.CharField.register_lookup(Upper)
 
 
 class Actor(models.TextChoices):
@@ -149,7 +153,25 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="%(class)s_newest"),
             models.Index(fields=["merchant", "-created_at", "-id"], name="%(class)s_of_merchant"),
-            models.Index(fields=["merchant_order_no"], name="%(class)s_merchant_no"),
+            # Lists by one of these, newest first. Most orders succeed, so what succeeded is never far apart
+            # and the indexes of statuses leave it out; an order that succeeds leaves them.
+            models.Index(
+                fields=["status", "-created_at", "-id"], name="%(class)s_of_status", condition=~Q(status=1)
+            ),
+            models.Index(
+                fields=["merchant", "status", "-created_at", "-id"],
+                name="%(class)s_merchant_status",
+                condition=~Q(status=1),
+            ),
+            models.Index(fields=["service", "-created_at", "-id"], name="%(class)s_of_service"),
+            models.Index(fields=["channel", "-created_at", "-id"], name="%(class)s_of_channel"),
+            models.Index(
+                fields=["-completed_at"], name="%(class)s_completed", condition=Q(completed_at__isnull=False)
+            ),
+            models.Index(fields=["-created_at", "-id"], name="%(class)s_tests", condition=Q(is_test=True)),
+            # In capitals, because people type numbers as they hear them.
+            models.Index(Upper("merchant_order_no"), name="%(class)s_folded_no"),
+            models.Index(fields=["requested_amount", "-created_at"], name="%(class)s_amount"),
             models.Index(
                 fields=["account_hash"], name="%(class)s_account", condition=Q(account_hash__isnull=False)
             ),
@@ -168,7 +190,10 @@ class Order(models.Model):
 
 
 class StatusChange(models.Model):
-    """One change of one order's status; written by the database in the same statement as the change (D5)."""
+    """One change of one order's status; written by the database in the same statement as the change (D5).
+
+    The order it refers to is the row being changed, which is never removed, so nothing looks it up again.
+    """
 
     payment = models.ForeignKey(
         "records.Payment",
@@ -177,6 +202,7 @@ class StatusChange(models.Model):
         related_name="status_changes",
         verbose_name=_("deposit order"),
         db_index=False,
+        db_constraint=False,
     )
     payout = models.ForeignKey(
         "records.Payout",
@@ -185,6 +211,7 @@ class StatusChange(models.Model):
         related_name="status_changes",
         verbose_name=_("payout order"),
         db_index=False,
+        db_constraint=False,
     )
     version = models.PositiveIntegerField(_("version"))
     from_status = models.SmallIntegerField(_("from"), null=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib.fields import MoneyField
@@ -114,6 +115,16 @@ class Payment(Order):
                 fields=["next_query_at"], name="payment_to_query", condition=Q(next_query_at__isnull=False)
             ),
             models.Index(fields=["expires_at"], name="payment_to_expire", condition=Q(status=0)),
+            models.Index(
+                Upper("remark_code"), F("id").desc(), name="payment_remark", condition=~Q(remark_code="")
+            ),
+            # Nearly every payer pays what was asked for, so this holds next to nothing.
+            models.Index(
+                fields=["actual_amount", "-created_at"],
+                name="payment_other_amount",
+                condition=Q(actual_amount__gt=F("requested_amount"))
+                | Q(actual_amount__lt=F("requested_amount")),
+            ),
         ]
 
     def __str__(self) -> str:

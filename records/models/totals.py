@@ -2,7 +2,7 @@
 alone.
 
 Triggers append delta rows; `fold_order_totals()` and `fold_account_totals()` move them into totals; readers
-add both.
+(`records.totals`) add both.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ from diamondpay.lib.fields import MoneyField
 
 DIMENSIONS = ["kind", "merchant", "service", "channel", "currency", "is_test", "status"]
 MEASURES = ["order_count", "requested_sum", "actual_sum", "fee_sum", "credited_sum"]
+
+
+class Grain(models.TextChoices):
+    """The length of time that one row of a total covers, both in UTC."""
+
+    HOUR = "hour", _("Hour")
+    DAY = "day", _("Day")
 
 
 class OrderFigures(models.Model):
@@ -42,6 +49,7 @@ class OrderDelta(OrderFigures):
     """A signed change, not folded yet. hour is the hour (UTC) in which the order was created."""
 
     hour = models.DateTimeField(_("hour"))
+    bucket = models.PositiveSmallIntegerField(_("amount bucket"))
 
     def __str__(self) -> str:
         return f"{self.hour} {self.order_count:+d}"
@@ -89,10 +97,83 @@ class OrderTotal(OrderFigures):
         return f"{self.merchant} {self.order_count}"
 
 
+class PlatformTotal(models.Model):
+    """Totals of all merchants together, by the hour and by the day (UTC).
+
+    A month by days of another zone needs its hours; of a thousand merchants those would be too many rows.
+    """
+
+    grain = models.CharField(_("length"), max_length=4, choices=Grain)
+    start = models.DateTimeField(_("start"))
+    kind = models.PositiveSmallIntegerField(_("kind"))
+    service = models.CharField(_("service"), max_length=16)
+    channel = models.CharField(_("channel"), max_length=32)
+    currency = models.CharField(_("currency"), max_length=8)
+    is_test = models.BooleanField(_("test orders"))
+    status = models.PositiveSmallIntegerField(_("status"))
+    order_count = models.BigIntegerField(_("orders"))
+    requested_sum = MoneyField(_("requested"))
+    actual_sum = MoneyField(_("actual"))
+    fee_sum = MoneyField(_("fee"))
+    credited_sum = MoneyField(_("credited"))
+
+    class Meta:
+        verbose_name = _("platform total")
+        verbose_name_plural = _("platform totals")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["grain", "kind", "start", "service", "channel", "currency", "is_test", "status"],
+                name="platform_total_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start} {self.order_count}"
+
+
+class AmountTotal(models.Model):
+    """How many orders were requested within an amount bucket, and how many of them succeeded.
+
+    An empty merchant stands for all of them together, by the hour and by the day (UTC); merchants have rows
+    by the day alone. The edges of the buckets are `records.totals.AMOUNT_EDGES`.
+    """
+
+    grain = models.CharField(_("length"), max_length=4, choices=Grain)
+    start = models.DateTimeField(_("start"))
+    kind = models.PositiveSmallIntegerField(_("kind"))
+    merchant = models.CharField(_("merchant"), max_length=16, blank=True)
+    service = models.CharField(_("service"), max_length=16)
+    channel = models.CharField(_("channel"), max_length=32)
+    currency = models.CharField(_("currency"), max_length=8)
+    is_test = models.BooleanField(_("test orders"))
+    bucket = models.PositiveSmallIntegerField(_("amount bucket"))
+    order_count = models.BigIntegerField(_("orders"))
+    success_count = models.BigIntegerField(_("successful orders"))
+
+    class Meta:
+        verbose_name = _("amount total")
+        verbose_name_plural = _("amount totals")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=[
+                    "grain", "kind", "merchant", "start", "service", "channel", "currency", "is_test",
+                    "bucket",
+                ],
+                name="amount_total_once",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.start} {self.bucket} {self.order_count}"
+
+
 class AccountDelta(models.Model):
     """A change of a system account, not folded yet."""
 
-    account = models.ForeignKey("records.Account", models.PROTECT, related_name="+", db_index=False)
+    # Only the trigger of an entry writes here, with the account that it has just read.
+    account = models.ForeignKey(
+        "records.Account", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     amount = MoneyField(_("amount"))
     entry_count = models.IntegerField(_("entries"), default=1)
 

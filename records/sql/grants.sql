@@ -10,7 +10,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO :app_role;
 -- Read only: the schema's own history, accounts, history of statuses, totals.
 REVOKE INSERT, UPDATE, DELETE ON
     django_migrations, records_account, records_statuschange, records_orderdelta, records_orderhourtotal, records_orderdaytotal,
-    records_ordertotal, records_accountdelta, records_accounttotal
+    records_ordertotal, records_platformtotal, records_amounttotal, records_accountdelta, records_accounttotal
 FROM :app_role;
 
 -- Written once.
@@ -54,3 +54,6 @@ GRANT UPDATE (
 GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :app_role;
 GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
 GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;
+
+-- Who asked for which file is history; the file itself goes when its time is over.
+REVOKE DELETE ON records_exportjob FROM :app_role;

@@ -184,9 +184,7 @@ def test_a_model_that_nobody_placed_is_refused_rather_than_shown(operator: User)
 
 
 def test_every_model_of_ours_is_placed() -> None:
-    # Views, preferences and files belong to a user and are asked by owner.
-    of_users = {"diamondpay.savedview", "diamondpay.preference"}
-    placed = set(access._PATHS) | access._OPEN | access._HIDDEN | of_users
+    placed = set(access._PATHS) | access._OPEN | access._HIDDEN | set(access._OWN)
     ours = {
         model._meta.label_lower
         for app in ("diamondpay", "channels", "merchants", "records", "operations")

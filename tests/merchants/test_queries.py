@@ -7,7 +7,7 @@ import pytest
 from channels.models import Service
 from diamondpay.lib import errors
 from merchants import queries
-from merchants.models import AllowedAddress, Merchant, MerchantService
+from merchants.models import Merchant, MerchantService
 from merchants.registration import Registered
 
 
@@ -41,21 +41,6 @@ def test_a_disabled_merchant_is_told_so(acme: Registered) -> None:
     Merchant.objects.update(status="disabled")
     with pytest.raises(errors.MerchantDisabled):
         queries.active_merchant(acme.merchant.pk)
-
-
-def test_without_a_list_every_address_is_allowed(acme: Registered, rival: Registered) -> None:
-    AllowedAddress.objects.create(merchant=rival.merchant, network="198.51.100.0/24")
-    assert queries.is_address_allowed(merchant=acme.merchant, address="203.0.113.9")
-
-
-def test_with_a_list_only_what_is_on_it_is_allowed(acme: Registered) -> None:
-    AllowedAddress.objects.create(merchant=acme.merchant, network="203.0.113.0/24")
-    AllowedAddress.objects.create(merchant=acme.merchant, network="2001:db8::/32")
-    allowed = [
-        queries.is_address_allowed(merchant=acme.merchant, address=address)
-        for address in ("203.0.113.9", "2001:db8::1", "198.51.100.1", None)
-    ]
-    assert allowed == [True, True, False, False]
 
 
 def test_wallets_come_by_id(acme: Registered) -> None:

@@ -274,4 +274,4 @@ def test_routing_takes_as_many_queries_for_twelve_channels_as_for_two(two: Regis
         return len(captured)
 
     twelve = factories.make_merchant("Twelve", channels=[f"c{number}" for number in range(12)])
-    assert queries(two) == queries(twelve) == 4
+    assert queries(two) == queries(twelve) == 1

@@ -252,6 +252,19 @@ def test_nobody_listening_and_refused_addresses_end_in_words_f10(desk: Desk, set
         http.check_url("http://127.0.0.1:9/notify", [])
 
 
+def test_a_name_without_an_address_and_a_port_without_tls_end_in_words_f10(desk: Desk) -> None:
+    nowhere = ended(desk, "http://receiver.invalid/notify")
+    with servers.serving(servers.answering(RAW["html"]), read_first=False) as plain:
+        bare = ended(desk, plain.url.replace("http:", "https:"))
+        notifications.deliver_due(now=clock.now())
+    for notification, word in ((nowhere, "DNS"), (bare, "TLS")):
+        attempt = only_attempt(notification)
+        assert (attempt.is_success, attempt.http_status, attempt.answer) == (False, None, "")
+        assert attempt.reason.startswith(word)
+        notification.refresh_from_db()
+        assert (notification.state, notification.attempt_count) == ("retrying", 1)
+
+
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [

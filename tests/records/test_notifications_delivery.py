@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import psycopg
@@ -198,3 +199,35 @@ def test_merchants_at_one_dead_host_share_its_places_n4(acme_desk: Desk, upstrea
         claimed, _exhausted = delivery.claim(now=clock.now(), worker="", count=16)
         assert len(claimed) == delivery.IN_FLIGHT_MAX
         assert delivery.claim(now=clock.now(), worker="", count=16) == ([], 0)
+
+
+def test_sends_that_only_wait_make_room_for_others_n4(
+    acme_desk: Desk, upstream: ScriptedUpstream, receiver: callbacks.CallbackReceiver
+) -> None:
+    """Five dead merchants at five hosts hang more sends than are ever begun at once."""
+    with ExitStack() as stack:
+        dead = [stack.enter_context(servers.serving(servers.hanging)) for _merchant in range(5)]
+        for number, server in enumerate(dead):
+            end(open_desk(upstream, f"Dead {number}"), server.url, delivery.IN_FLIGHT_MAX)
+        thread = sending_in_thread()
+        until = time.monotonic() + 5
+        while sum(server.connection_count for server in dead) < 20 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert sum(server.connection_count for server in dead) == 20 > notifications.THREAD_COUNT_MAX
+        end(acme_desk, receiver.url, 8)
+        notifications.wake_sender()
+        receiver.wait_for(8, seconds_max=3)
+    thread.join()
+
+
+def test_a_long_queue_of_one_merchant_hides_nobody_elses_n4(
+    acme_desk: Desk, upstream: ScriptedUpstream, receiver: callbacks.CallbackReceiver
+) -> None:
+    neighbour = open_desk(upstream, "Neighbour")
+    end(neighbour, "http://127.0.0.1:9/one", delivery.SEEN_OF_A_MERCHANT_MAX + 5)
+    mine = end(acme_desk, receiver.url, 3)
+    claimed, _exhausted = delivery.claim(now=clock.now(), worker="", count=16)
+    by_merchant = Counter(sending.url for sending in claimed)
+    assert by_merchant == {"http://127.0.0.1:9/one": delivery.IN_FLIGHT_MAX, receiver.url: 3}
+    # Oldest first, whoever it belongs to.
+    assert [sending.notification_pk for sending in claimed][-3:] == [row.pk for row in mine]

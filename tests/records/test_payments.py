@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from channels.upstreams import base
 from diamondpay.lib import clock, errors
@@ -89,7 +91,25 @@ def test_a_success_must_agree_with_its_credit_even_by_sql_d2(desk: Desk) -> None
             status=1, credit_posting=posting, completed_at=now, actual_amount=Decimal(100),
             settled_amount=Decimal(100), fee=Decimal("0.80"), credited_amount=Decimal("99.20"),
         )  # fmt: skip
+        # As the commit does, which no test that rolls back ever comes to.
+        connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert (amounts(payment)[0], desk.balances()[0]) == (0, Decimal(0))
+
+
+def test_a_credit_locks_the_wallet_last_of_all(desk: Desk) -> None:
+    """Whoever else pays into the wallet waits from its entry to the commit, and for nothing in between."""
+    payment = desk.deposit()
+    with CaptureQueriesContext(connection) as captured:
+        settled = payments.settle(
+            payment=payment, actual_amount=Decimal(100), now=clock.now(), changed_by=Actor.QUERY
+        )
+    assert settled.status == 1
+    written = [
+        re.findall(r"INTO (\w+)|UPDATE (\w+) SET", str(query["sql"])) for query in captured.captured_queries
+    ]
+    tables = ["".join(found) for (found,) in filter(None, written)]
+    assert tables == ["records_posting", "records_payment", "records_notification", "records_balancerecord"]
+    assert written[-1]
 
 
 def test_a_repeated_paid_is_a_duplicate_and_changes_nothing_d6(desk: Desk) -> None:

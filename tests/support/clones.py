@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from dataclasses import dataclass
 
 import psycopg
@@ -82,11 +83,24 @@ def clone_instead_of_flush() -> None:
     back, has a teardown of its own and never comes here.
     """
 
+    _keep_one_connection_for_a_thread()
+
     def renew(self: TransactionTestCase) -> None:
         connections.close_all()
         create(of_this_process())
 
     TransactionTestCase._fixture_teardown = renew  # type: ignore[attr-defined]
+
+
+def _keep_one_connection_for_a_thread() -> None:
+    """Let a thread have the same connections whether or not an event loop runs in it.
+
+    Playwright leaves its loop running in the main thread. Django takes what runs there for another, async
+    caller and gives it connections of its own, beside those that the thread had before. Whoever renews the
+    database then closes one set, and `DROP … FORCE` ends the other under the hands of a later test.
+    """
+    connections.close_all()
+    connections._connections = threading.local()  # type: ignore[attr-defined]
 
 
 def _drop(connection: psycopg.Connection, clone: Clone) -> None:

@@ -16,7 +16,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import addresses, errors, signing
-from merchants import credentials, queries
+from merchants import credentials
 from merchants.api import strict_json, throttles
 from merchants.api.gateway.errors import ApiError, MalformedFields
 from merchants.models import Credential, Merchant
@@ -29,22 +29,31 @@ _MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedCall:
-    """A POST whose signature was right. `params` are the values as sent."""
+    """A POST whose signature was right, and when it came. `params` are the values as sent."""
 
+    now: datetime
     merchant: Merchant
     params: Mapping[str, object]
     sign_type: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCall:
+    """A GET whose token was right, and when it came."""
+
+    now: datetime
+    merchant: Merchant
+    credential: Credential
+
+
 def signed_call(
-    request: HttpRequest, *, known_names: Collection[str], required_names: Collection[str], now: datetime
+    request: HttpRequest, *, known_names: Collection[str], required_names: Collection[str]
 ) -> SignedCall:
     """Read a POST and find out who signed it.
 
     Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; MerchantDisabled.
     """
     address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
-    throttles.check_refusals(address=address, now=now)
     params = strict_json.parse(_body(request))
     if not params.get("platform_id"):
         missing = [name for name in required_names if params.get(name) in (None, "")]
@@ -53,34 +62,37 @@ def signed_call(
     if sign_type not in SignType.values:
         raise ApiError("0002", _("sign_type: must be MD5 or HMAC-SHA256"))
     _refuse_ambiguity(params, known_names)
-    found = _signer(params, str(sign_type), now)
-    if found is None:
-        throttles.count_refusal(address=address, now=now)
+    caller = credentials.caller_by_id(_platform_id(params), api=Credential.Api.GATEWAY)
+    throttles.check_refusals(address=address, now=caller.now)
+    credential = _signer(caller, params, str(sign_type))
+    if credential is None:
+        throttles.count_refusal(address=address, now=caller.now)
         raise ApiError("0004")
-    merchant, credential = found
+    merchant = credential.merchant
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
         raise ApiError("0004", _("MD5 is not switched on for this merchant; sign with HMAC-SHA256."))
-    _check_caller(merchant=merchant, credential=credential, address=address, now=now)
-    _check_request_time(params.get("request_time"), now)
-    return SignedCall(merchant=merchant, params=params, sign_type=str(sign_type))
+    _check_caller(caller, credential, address)
+    _check_request_time(params.get("request_time"), caller.now)
+    return SignedCall(now=caller.now, merchant=merchant, params=params, sign_type=str(sign_type))
 
 
-def token_call(request: HttpRequest, *, now: datetime) -> Credential:
-    """Return the credential, with its merchant, whose token a GET carries.
+def token_call(request: HttpRequest) -> TokenCall:
+    """Find out whose token a GET carries.
 
     Raises: ApiError; TooManyRequests; MerchantDisabled.
     """
     address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
-    throttles.check_refusals(address=address, now=now)
     token = request.META.get("HTTP_AUTHORIZATION", "")
     if not token:
         raise ApiError("0005")
-    credential = credentials.by_token(token, now)
-    if credential is None:
-        throttles.count_refusal(address=address, now=now)
+    caller = credentials.caller_by_token(token)
+    throttles.check_refusals(address=address, now=caller.now)
+    if not caller.credentials:
+        throttles.count_refusal(address=address, now=caller.now)
         raise ApiError("0006")
-    _check_caller(merchant=credential.merchant, credential=credential, address=address, now=now)
-    return credential
+    credential = caller.credentials[0]
+    _check_caller(caller, credential, address)
+    return TokenCall(now=caller.now, merchant=credential.merchant, credential=credential)
 
 
 def _body(request: HttpRequest) -> bytes:
@@ -93,32 +105,33 @@ def _body(request: HttpRequest) -> bytes:
     return body
 
 
-def _signer(
-    params: Mapping[str, object], sign_type: str, now: datetime
-) -> tuple[Merchant, Credential] | None:
-    """Return the merchant and the live credential that made the signature; every live one is tried."""
-    platform_id, signature = params.get("platform_id"), params.get("sign")
-    merchant = None
-    if type(platform_id) is str and platform_id.isascii() and len(platform_id) <= 16:
-        merchant = Merchant.objects.filter(pk=platform_id).first()
-    if merchant is None:
+def _platform_id(params: Mapping[str, object]) -> str:
+    """Return the id that the caller gives itself, "" for what cannot be one."""
+    given = params.get("platform_id")
+    return given if type(given) is str and given.isascii() and len(given) <= 16 else ""
+
+
+def _signer(caller: credentials.Caller, params: Mapping[str, object], sign_type: str) -> Credential | None:
+    """Return the live credential that made the signature; every live one is tried."""
+    signature = params.get("sign")
+    if caller.merchant is None:
         signing.verify(params, _NOBODY, sign_type, signature)
         return None
     found: Credential | None = None
-    for credential in credentials.live(merchant.pk, Credential.Api.GATEWAY, now):
+    for credential in caller.credentials:
         if signing.verify(params, credentials.secret_of(credential), sign_type, signature):
             found = credential
-    return None if found is None else (merchant, found)
+    return found
 
 
-def _check_caller(*, merchant: Merchant, credential: Credential, address: str | None, now: datetime) -> None:
+def _check_caller(caller: credentials.Caller, credential: Credential, address: str | None) -> None:
     """Once it is known who calls: how often, from where, and whether the merchant is served."""
-    throttles.count_call(credential_pk=credential.pk, now=now)
-    if not queries.is_address_allowed(merchant=merchant, address=address):
+    throttles.count_call(credential_pk=credential.pk, now=caller.now)
+    if not caller.may_call_from(address):
         raise ApiError("0027", format_lazy(_("Host not allowed: {address}"), address=address or "?"))
-    if merchant.status != Merchant.Status.ACTIVE:
+    if credential.merchant.status != Merchant.Status.ACTIVE:
         raise errors.MerchantDisabled
-    credentials.note_use(credential, now)
+    credentials.note_use(credential, caller.now)
 
 
 def _refuse_ambiguity(params: Mapping[str, object], known_names: Collection[str]) -> None:

@@ -9,10 +9,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
-from diamondpay.lib import clock, errors
+from diamondpay.lib import errors
 from merchants.api.gateway import authentication, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, answer
-from merchants.models import Credential
 from records import queries
 
 
@@ -24,11 +23,10 @@ class BalanceV1(views.GatewayView):
     @schema.balance_v1
     def get(self, request: Request) -> HttpResponse:
         """Read balances."""
-        now = clock.now()
-        credential = authentication.token_call(request, now=now)
-        wallets = _wallets(credential, request)
+        call = authentication.token_call(request)
+        wallets = _wallets(call, request)
         found = outputs.balance_v1(
-            wallets, merchant_id=credential.merchant_id, now=now, **views.signature(credential)
+            wallets, merchant_id=call.merchant.pk, now=call.now, **views.signature(call.credential)
         )
         return answer({"error_code": SUCCESS, "data": found})
 
@@ -41,14 +39,14 @@ class BalanceV2(views.GatewayView):
     @schema.balance_v2
     def get(self, request: Request) -> HttpResponse:
         """Read balances."""
-        credential = authentication.token_call(request, now=clock.now())
-        found = outputs.balance_v2(_wallets(credential, request), merchant_id=credential.merchant_id)
+        call = authentication.token_call(request)
+        found = outputs.balance_v2(_wallets(call, request), merchant_id=call.merchant.pk)
         return answer({"error_code": SUCCESS, "data": found})
 
 
-def _wallets(credential: Credential, request: Request) -> list[queries.WalletRow]:
+def _wallets(call: authentication.TokenCall, request: Request) -> list[queries.WalletRow]:
     currency = parameters.single(request.query_params).get("currency", "")
     if not (currency.isascii() and len(currency) <= 8):
         raise errors.InvalidInput({"currency": _("must be a currency code such as CNY")})
-    wallets = queries.merchant_wallets(merchant_id=credential.merchant_id)
+    wallets = queries.merchant_wallets(merchant_id=call.merchant.pk)
     return outputs.one_currency(wallets, currency=currency.upper())

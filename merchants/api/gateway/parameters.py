@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import errors
 from merchants.api.gateway import fields
+from records import queries
 
 LIMIT_DEFAULT = 25
 LIMIT_MAX = 500
@@ -30,6 +31,18 @@ class Page:
     merchant_order_no: str
     start: datetime | None
     end: datetime | None
+
+    def of(self, merchant_id: str) -> queries.Wanted:
+        """Return what to ask the book for."""
+        return queries.Wanted(
+            merchant_id=merchant_id,
+            offset=self.offset,
+            limit=self.limit,
+            order_id=self.order_id,
+            merchant_order_no=self.merchant_order_no,
+            start=self.start,
+            end=self.end,
+        )
 
 
 def single(query: QueryDict) -> dict[str, str]:

@@ -12,11 +12,10 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from channels.models import Direction
-from diamondpay.lib import clock
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
 from operations import placement
-from records import queries, totals
+from records import queries
 from records.dialects import gateway
 from records.models import Payment, PaymentStatus, Source
 
@@ -37,14 +36,12 @@ class CreatePayment(views.GatewayView):
 
     def post(self, request: Request) -> HttpResponse:
         """Verify, read, place."""
-        now = clock.now()
         call = authentication.signed_call(
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
-            now=now,
         )
-        payment = placement.place_payment(order=self._order(call), now=now)
+        payment = placement.place_payment(order=self._order(call), now=call.now)
         if payment.status == PaymentStatus.FAILED:
             raise ApiError("0013", payment.error_message)
         return answer({"error_code": SUCCESS, "data": self.created(payment)})
@@ -108,14 +105,13 @@ class ListPayments(views.GatewayView):
     @schema.list_payments
     def get(self, request: Request) -> HttpResponse:
         """List deposits."""
-        now = clock.now()
-        credential = authentication.token_call(request, now=now)
+        call = authentication.token_call(request)
         page = parameters.page(
             request.query_params, order_id_name="payment_id", merchant_order_no_name="payment_cl_id"
         )
-        rows, total = _payments(credential.merchant_id, page)
-        items = (outputs.payment_item(row, merchant_id=credential.merchant_id) for row in rows)
-        signature = views.signature(credential)
+        rows, total = queries.payment_page(page.of(call.merchant.pk))
+        items = (outputs.payment_item(row, merchant_id=call.merchant.pk) for row in rows)
+        signature = views.signature(call.credential)
         return answer(
             {
                 "error_code": SUCCESS,
@@ -137,34 +133,11 @@ class PaymentDetail(views.GatewayView):
     @schema.one_payment
     def get(self, request: Request, payment_cl_id: str) -> HttpResponse:
         """Read one deposit."""
-        now = clock.now()
-        credential = authentication.token_call(request, now=now)
+        call = authentication.token_call(request)
         rows: list[queries.PaymentRow] = []
         if fields.bad_order_character(payment_cl_id) is None:
-            rows = queries.merchant_payments(
-                merchant_id=credential.merchant_id, merchant_order_no=payment_cl_id, limit=1
-            )
+            wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payment_cl_id)
+            rows, _count = queries.payment_page(wanted)
         if not rows:
             raise ApiError("0050")
         return answer({"error_code": SUCCESS, "data": outputs.payment_detail(rows[0])})
-
-
-def _payments(merchant_id: str, page: parameters.Page) -> tuple[list[queries.PaymentRow], int]:
-    """Return the rows of a page and how many there are in all, both of one moment."""
-    if page.order_id or page.merchant_order_no:
-        found = queries.merchant_payments(
-            merchant_id=merchant_id,
-            payment_id=page.order_id,
-            merchant_order_no=page.merchant_order_no,
-            start=page.start,
-            end=page.end,
-        )
-        return found[page.offset : page.offset + page.limit], len(found)
-    with totals.snapshot():
-        rows = queries.merchant_payments(
-            merchant_id=merchant_id, offset=page.offset, limit=page.limit, start=page.start, end=page.end
-        )
-        count = totals.order_count(
-            kind=totals.PAYMENTS, merchant_id=merchant_id, start=page.start, end=page.end
-        )
-    return rows, count

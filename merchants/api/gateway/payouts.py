@@ -11,11 +11,10 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from channels.models import Direction
-from diamondpay.lib import clock
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
 from operations import placement
-from records import queries, totals
+from records import queries
 from records.dialects import gateway
 from records.models import PayoutStatus, Source
 
@@ -32,14 +31,12 @@ class CreatePayout(views.GatewayView):
 
     def post(self, request: Request) -> HttpResponse:
         """Verify, read, place."""
-        now = clock.now()
         call = authentication.signed_call(
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
-            now=now,
         )
-        payout = placement.place_payout(order=self._order(call), now=now)
+        payout = placement.place_payout(order=self._order(call), now=call.now)
         if payout.status == PayoutStatus.FAILED:
             raise ApiError("0017", payout.error_message)
         return answer({"error_code": SUCCESS, "data": {"payout_id": payout.payout_id}})
@@ -95,15 +92,14 @@ class ListPayouts(views.GatewayView):
 
     def get(self, request: Request) -> HttpResponse:
         """List payouts."""
-        now = clock.now()
-        credential = authentication.token_call(request, now=now)
+        call = authentication.token_call(request)
         page = parameters.page(
             request.query_params, order_id_name="payout_id", merchant_order_no_name="payout_cl_id"
         )
-        rows, total = _payouts(credential.merchant_id, page)
-        items = [outputs.payout_item(row, merchant_id=credential.merchant_id) for row in rows]
+        rows, total = queries.payout_page(page.of(call.merchant.pk))
+        items = [outputs.payout_item(row, merchant_id=call.merchant.pk) for row in rows]
         if self.is_signed:
-            signature = views.signature(credential)
+            signature = views.signature(call.credential)
             items = [gateway.signed(item, **signature) for item in items]
         return answer({"error_code": SUCCESS, "data": items, "total": total})
 
@@ -138,34 +134,11 @@ class PayoutDetail(views.GatewayView):
     @schema.one_payout
     def get(self, request: Request, payout_cl_id: str) -> HttpResponse:
         """Read one payout."""
-        now = clock.now()
-        credential = authentication.token_call(request, now=now)
+        call = authentication.token_call(request)
         rows: list[queries.PayoutRow] = []
         if fields.bad_order_character(payout_cl_id) is None:
-            rows = queries.merchant_payouts(
-                merchant_id=credential.merchant_id, merchant_order_no=payout_cl_id, limit=1
-            )
+            wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payout_cl_id)
+            rows, _count = queries.payout_page(wanted)
         if not rows:
             raise ApiError("0050")
         return answer({"error_code": SUCCESS, "data": outputs.payout_detail(rows[0])})
-
-
-def _payouts(merchant_id: str, page: parameters.Page) -> tuple[list[queries.PayoutRow], int]:
-    """Return the rows of a page and how many there are in all, both of one moment."""
-    if page.order_id or page.merchant_order_no:
-        found = queries.merchant_payouts(
-            merchant_id=merchant_id,
-            payout_id=page.order_id,
-            merchant_order_no=page.merchant_order_no,
-            start=page.start,
-            end=page.end,
-        )
-        return found[page.offset : page.offset + page.limit], len(found)
-    with totals.snapshot():
-        rows = queries.merchant_payouts(
-            merchant_id=merchant_id, offset=page.offset, limit=page.limit, start=page.start, end=page.end
-        )
-        count = totals.order_count(
-            kind=totals.PAYOUTS, merchant_id=merchant_id, start=page.start, end=page.end
-        )
-    return rows, count

@@ -1,0 +1,92 @@
+"""Hand-written statements for the roads that every call takes.
+
+The ORM composes its statement anew for each query, which costs more than PostgreSQL needs to answer it. Here
+the text stands in a constant, is prepared once per connection, and times are read by psycopg's own loader.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from psycopg.types.datetime import TimestamptzLoader
+
+Row = tuple[Any, ...]
+M = TypeVar("M", bound=models.Model)
+
+
+def rows(statement: str, parameters: dict[str, Any]) -> Sequence[Row]:
+    """Return the rows of a statement, also of a writing one that ends with RETURNING.
+
+    Every parameter has the type of the place where it stands; where none can be told from, cast it.
+    Raises: what Django's own cursor raises.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    if database.queries_logged or database.execute_wrappers:
+        # Whoever counts or records statements sees this one too, with its values written in.
+        with database.cursor() as watched:
+            watched.execute(statement, parameters)
+            return list(watched.fetchall())
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        cursor = psycopg.Cursor(database.connection)
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+        return cursor.execute(statement, parameters).fetchall()
+
+
+class Columns(Generic[M]):
+    """All columns of a model as a statement selects them, from place `at` on, and the model made of them."""
+
+    def __init__(self, model: type[M], *, table: str, at: int = 0) -> None:
+        fields = model._meta.concrete_fields
+        if any(hasattr(field, "from_db_value") for field in fields):
+            raise ValueError(f"{model.__name__} has a column that Django reads in a way of its own")
+        self.model = model
+        self.names = [field.attname for field in fields]
+        self.text = ", ".join(f'{table}."{field.column}"' for field in fields)
+        self.key = at + [field.primary_key for field in fields].index(True)
+        self.at, self.end = at, at + len(fields)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def read(self, row: Row) -> M | None:
+        """Return the model of a row; None where an outer join found none."""
+        return None if row[self.key] is None else self.take(row)
+
+    def take(self, row: Row) -> M:
+        """Return the model of a row that surely holds one."""
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.at : self.end])
+
+
+def insert_once(instance: models.Model, *, key: tuple[str, ...]) -> bool:
+    """Insert a new row unless there is one with the same key, and say whether it was inserted.
+
+    `key` are the columns of a unique constraint. One that is being inserted by somebody else is waited for.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    # Empty columns are left out: psycopg takes statements of more than 50 parameters apart each time anew.
+    columns = {
+        str(field.column): field.get_db_prep_save(value, database)
+        for field in instance._meta.concrete_fields
+        if (value := getattr(instance, field.attname)) is not None
+    }
+    statement = _insertion(instance._meta.db_table, tuple(columns), key)
+    is_inserted = bool(rows(statement, columns))
+    if is_inserted:
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+    return is_inserted
+
+
+@functools.cache
+def _insertion(table: str, columns: tuple[str, ...], key: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join(f"%({column})s" for column in columns)
+    return (
+        f'INSERT INTO "{table}" ({names}) VALUES ({values}) '  # noqa: S608 - our own names
+        f"ON CONFLICT ({', '.join(key)}) DO NOTHING RETURNING 1"
+    )

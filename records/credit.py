@@ -1,0 +1,86 @@
+"""What a paid deposit puts into the book. `records.payments` decides that and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from diamondpay.lib import money, sql
+from diamondpay.models import User
+from merchants import pricing
+from records import ledger
+from records.models import Payment, Posting, PostingKind
+
+_EXPONENT = "SELECT exponent FROM channels_currency WHERE code = %(code)s"
+
+
+def quoted(*, payment: Payment, actual_amount: Decimal) -> tuple[pricing.Quote, Decimal]:
+    """Return the fee and the credit of what arrived, and the amount they add up to.
+
+    Units: actual_amount in major units of the order's currency; what is returned, of the wallet's.
+    """
+    exponent = sql.rows(_EXPONENT, {"code": payment.settlement_currency_id})[0][0]
+    settled_amount = money.converted(actual_amount, unit_price=payment.unit_price, exponent=exponent)
+    quote = pricing.quote_settled(
+        settled=settled_amount,
+        fee_type=payment.fee_type,
+        fee_permillage=payment.fee_permillage,
+        fee_fixed=payment.fee_fixed,
+        exponent=exponent,
+    )
+    return quote, settled_amount
+
+
+def begin(*, payment: Payment, now: datetime, operator: User | None, remark: str) -> Posting:
+    """Begin the one credit posting of a deposit (D2). Raises: ledger.EffectExists."""
+    return ledger.begin(
+        effect_key=f"payment:{payment.payment_id}:credit",
+        kind=PostingKind.DEPOSIT_CREDIT,
+        currency_id=payment.settlement_currency_id,
+        now=now,
+        payment=payment,
+        order_no=payment.payment_id,
+        operator=operator,
+        remark=remark,
+    )
+
+
+def enter(
+    *, payment: Payment, posting: Posting, actual_amount: Decimal, quote: pricing.Quote, now: datetime
+) -> None:
+    """Enter what was begun: from the channel (through the exchange account, if converted) to wallet and fees.
+
+    Locks: the wallet's account, until the commit.
+    """
+    accounts = ledger.accounts_of(
+        merchant_channel_id=payment.merchant_channel_id,
+        channel_id=payment.channel_id,
+        currency_id=payment.settlement_currency_id,
+    )
+    if payment.settlement_currency_id == payment.currency_id:
+        counterpart = accounts["clearing"]
+    else:
+        counterpart = accounts["exchange"]
+        _post_exchange(payment=payment, actual_amount=actual_amount, now=now)
+    ledger.enter(
+        posting=posting,
+        legs=[
+            (counterpart, -(quote.credited + quote.fee)),
+            (accounts["available"], quote.credited),
+            (accounts["fees"], quote.fee),
+        ],
+    )
+
+
+def _post_exchange(*, payment: Payment, actual_amount: Decimal, now: datetime) -> None:
+    """Book what the channel received, in the order's currency, against that currency's exchange account."""
+    exchange = ledger.system_accounts_of(channel_id=payment.channel_id, currency_id=payment.currency_id)
+    ledger.post(
+        effect_key=f"payment:{payment.payment_id}:exchange",
+        kind=PostingKind.EXCHANGE,
+        currency_id=payment.currency_id,
+        legs=[(exchange["clearing"], -actual_amount), (exchange["exchange"], actual_amount)],
+        now=now,
+        payment=payment,
+        order_no=payment.payment_id,
+    )

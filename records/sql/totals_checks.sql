@@ -1,0 +1,48 @@
+-- The audit of the totals above the merchants': each view must be empty.
+
+CREATE VIEW check_totals_of_platform AS
+    SELECT grain, start, kind, service, channel, currency, is_test, status
+    FROM (
+        SELECT grain, start, kind, service, channel, currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum
+        FROM records_platformtotal
+        UNION ALL
+        SELECT 'hour', hour, kind, service, channel, currency, is_test, status, -order_count, -requested_sum, -actual_sum, -fee_sum, -credited_sum
+        FROM records_orderhourtotal
+        UNION ALL
+        SELECT 'day', day::timestamp AT TIME ZONE 'UTC', kind, service, channel, currency, is_test, status,
+            -order_count, -requested_sum, -actual_sum, -fee_sum, -credited_sum
+        FROM records_orderdaytotal
+    ) AS compared
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    HAVING sum(order_count) <> 0 OR sum(requested_sum) <> 0 OR sum(actual_sum) <> 0 OR sum(fee_sum) <> 0 OR sum(credited_sum) <> 0;
+
+CREATE VIEW check_totals_of_amounts AS
+    WITH counted AS MATERIALIZED (
+        SELECT 1 AS kind, date_trunc('hour', created_at, 'UTC') AS hour, merchant_id AS merchant, service_id AS service, channel_id AS channel,
+            currency_id AS currency, is_test, records_amount_bucket(requested_amount) AS bucket,
+            count(*) AS order_count, count(*) FILTER (WHERE status = 1) AS success_count
+        FROM records_payment GROUP BY 2, 3, 4, 5, 6, 7, 8
+        UNION ALL
+        SELECT 2, date_trunc('hour', created_at, 'UTC'), merchant_id, service_id, channel_id, currency_id, is_test,
+            records_amount_bucket(requested_amount), count(*), count(*) FILTER (WHERE status = 1)
+        FROM records_payout GROUP BY 2, 3, 4, 5, 6, 7, 8
+        UNION ALL
+        SELECT kind, hour, merchant, service, channel, currency, is_test, bucket, -order_count, CASE WHEN status = 1 THEN -order_count ELSE 0 END
+        FROM records_orderdelta
+    )
+    SELECT grain, start, kind, merchant, service, channel, currency, is_test, bucket
+    FROM (
+        SELECT 'hour' AS grain, hour AS start, kind, '' AS merchant, service, channel, currency, is_test, bucket, order_count, success_count
+        FROM counted
+        UNION ALL
+        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, '', service, channel, currency, is_test, bucket, order_count, success_count
+        FROM counted
+        UNION ALL
+        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count
+        FROM counted
+        UNION ALL
+        SELECT grain, start, kind, merchant, service, channel, currency, is_test, bucket, -order_count, -success_count
+        FROM records_amounttotal
+    ) AS compared
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    HAVING sum(order_count) <> 0 OR sum(success_count) <> 0;
