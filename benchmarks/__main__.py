@@ -14,8 +14,8 @@ from diamondpay import environment
 from diamondpay.run import children, postgres
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
-NAMES = ("deposits", "lists", "credits", "notifications")
-LEVELS = ("full", "quick", "smallest")
+NAMES = ("deposits", "lists", "credits", "notifications", "backoffice", "exports")
+LEVELS = ("largest", "full", "quick", "smallest")
 
 
 class MeasurementFailed(Exception):
@@ -45,13 +45,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; without one, all")
     level = parser.add_mutually_exclusive_group()
+    level.add_argument("--largest", action="store_true", help="the back office with 10,000,000 deposits too")
     level.add_argument("--quick", action="store_true", help="shorter, and lists of at most 100,000 orders")
     level.add_argument("--smallest", action="store_true", help="only to see that it runs; nothing is kept")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    chosen = "quick" if arguments.quick else "smallest" if arguments.smallest else "full"
+    chosen = next((name for name in LEVELS if getattr(arguments, name, False)), "full")
     # Ended by a signal, it still stops the server and removes its folder.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     wanted = [name for name in NAMES if not arguments.names or name in arguments.names]

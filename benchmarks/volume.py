@@ -130,7 +130,11 @@ _PERIODS = {
     "records_orderdaytotal": ("day, ", "(created_at AT TIME ZONE 'UTC')::date, "),
     "records_ordertotal": ("", ""),
 }
-_TABLES = ("records_payment", "records_statuschange", "records_posting", "records_balancerecord", *_PERIODS)
+_TABLES = (
+    "records_payment", "records_statuschange", "records_posting", "records_balancerecord", *_PERIODS,
+    "records_platformtotal", "records_amounttotal",
+)  # fmt: skip
+_TABLES += ("records_platformtotal", "records_amounttotal")
 
 
 def load(place: Place, *, model: Payment, count: int) -> None:
@@ -156,11 +160,15 @@ def load(place: Place, *, model: Payment, count: int) -> None:
         for table, (period, period_of) in _PERIODS.items():
             text = _ORDER_TOTALS.format(table=table, period=period, period_of=period_of)
             loader.execute(text.encode(), parameters)
+        loader.execute("SELECT records_refill_totals()")
 
 
 def tidy(place: Place) -> None:
-    """Do what autovacuum does sooner or later, so that it does not happen while something is measured."""
+    """Do what the worker and autovacuum do sooner or later, so that it does not happen while we measure."""
     with place.owner() as owner:
+        # The models' own orders first, then what stands above the merchants' totals.
+        owner.execute("SELECT records_fold_order_totals(1000000)")
+        owner.execute("SELECT records_refill_totals()")
         for table in _TABLES:
             owner.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
 

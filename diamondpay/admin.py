@@ -15,10 +15,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters, admin_forms
+from diamondpay.lib import admin_forms
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline, ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.filter_kinds import Flag, Text
+from diamondpay.lib.filter_moments import Moments
 from diamondpay.models import AuditRow, Heartbeat, Preference, SavedView, User
 from merchants.models import Membership
 
@@ -50,10 +52,10 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
         "username", "first_name", "last_name", "email", _user.text("is_staff"), _user.text("is_active"),
         _user.text("is_superuser"), _user.moment("last_login"),
     )  # fmt: skip
-    list_filter = (
-        admin_filters.flag("is_active", no=_("no"), yes=_("yes")),
-        admin_filters.flag("is_staff", no=_("no"), yes=_("yes")),
-    )
+    filters = {
+        "is_active": Flag("is_active", no=_("no"), yes=_("yes")),
+        "is_staff": Flag("is_staff", no=_("no"), yes=_("yes")),
+    }
     search_fields = ()
     exact_search = (
         Key(field="username__iexact", label=_("user name")),
@@ -151,10 +153,7 @@ class AuditRowAdmin(ReadOnlyAdmin):
         "object_id", "reason",
     )  # fmt: skip
     list_display_links = None
-    list_filter = (
-        admin_filters.moment("created_at", name="created", preset="any"),
-        admin_filters.exact("object_kind"),
-    )
+    filters = {"created": Moments("created_at"), "object_kind": Text("object_kind")}
     exact_search = (
         Key(field="object_id", label=_("object id"), length_max=64, newest_first="-created_at",
             guard={"object_kind__in": _KINDS}),

@@ -29,6 +29,7 @@ _SECONDS_BY_TASK = {
     "records.tasks.reconsider_callbacks": 10,
     "records.tasks.expire_payments": 10,
     "records.tasks.query_orders": 10,
+    "records.tasks.build_exports": 10,
     "merchants.tasks.end_debug_mode": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
@@ -39,8 +40,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 TASK_BY_TOPIC = {
     "notifications": "records.tasks.deliver_notifications",
     "submissions": "records.tasks.query_orders",
+    "exports": "records.tasks.build_exports",
 }
 WAKE_EXPIRES_SECONDS = 30
+WAKES_GATHERED_SECONDS = 0.02
 
 broker.install()
 app = Celery("diamondpay")
@@ -83,4 +86,4 @@ def keep_logging(**kwargs: object) -> None:
     """Leave logging as the settings made it; a connected receiver is what tells Celery so."""
 
 
-wake.register(publish_wake)
+wake.register(wake.gathered(publish_wake, seconds=WAKES_GATHERED_SECONDS))

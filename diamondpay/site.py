@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
@@ -19,15 +18,14 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay import audit
+from diamondpay import audit, preferences
 from diamondpay.lib import admin as model_pages
 from diamondpay.lib import clock, pages
-from diamondpay.models import Preference, User
+from diamondpay.models import User
 from merchants import access
-
-TIME_ZONE_KEY = "time_zone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,18 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.notification", _("Notification Details")),
         ("records.upstreamcallback", _("Upstream Callbacks")),
         ("records.case", _("Cases")),
-        ("records.account", _("Accounts")),
+        ("records.exportjob", _("Files")),
+        Link(
+            url_name="admin:reconciliation", title=_("Reconciliation"),
+            permissions=("records.add_exportjob",),
+        ),
+        ("records.exportschedule", _("Scheduled Files")),
+        ("records.exporttemplate", _("File Templates")),
+        ("records.account", _("Wallets")),
+        Link(
+            url_name="admin:channel_balances", title=_("Channel Balances"),
+            permissions=("records.view_account",),
+        ),
         ("records.manualfreeze", _("Manual Freezes")),
         ("records.posting", _("Postings")),
         ("records.payoutattempt", _("Payout Attempts")),
@@ -59,12 +68,24 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.orderhourtotal", _("Totals by Hour")),
         ("records.orderdaytotal", _("Totals by Day")),
         ("records.ordertotal", _("Totals")),
+        ("records.platformtotal", _("Totals of the Platform")),
+        ("records.amounttotal", _("Totals by Amount")),
         ("records.orderdelta", _("Totals Not Folded Yet")),
         ("records.accounttotal", _("System Account Totals")),
         ("records.accountdelta", _("System Account Changes")),
     )),
     (_("Operations"), (
         ("operations.act", _("Manual Operations")),
+    )),
+    (_("Statistics"), (
+        Link(
+            url_name="admin:service_statistics", title=_("Service Statistics"),
+            permissions=("records.view_payment", "records.view_payout"),
+        ),
+        Link(
+            url_name="admin:success_rate_statistics", title=_("Success Rate Statistics"),
+            permissions=("records.view_payment", "records.view_payout"),
+        ),
     )),
     (_("Merchants"), (
         ("merchants.merchant", _("Merchants")),
@@ -93,6 +114,19 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("diamondpay.heartbeat", _("Background Parts")),
     )),
 )  # fmt: skip
+
+
+# Tables that few people open: folded under "More" in the navigation.
+RARE = frozenset({
+    "records.exportschedule", "records.exporttemplate",
+    "records.manualfreeze", "records.posting", "records.payoutattempt", "records.statuschange",
+    "records.upstreamcall", "records.notificationattempt", "records.orderhourtotal", "records.orderdaytotal",
+    "records.ordertotal", "records.platformtotal", "records.amounttotal", "records.orderdelta",
+    "records.accounttotal", "records.accountdelta",
+    "merchants.servicebound", "merchants.allowedaddress", "merchants.membership",
+    "channels.servicetype", "channels.requiredfield", "channels.bank", "channels.currency",
+    "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
+})  # fmt: skip
 
 
 class OwnPasswordView(PasswordChangeView):
@@ -174,6 +208,8 @@ class Site(admin.AdminSite):
                         "app_url": f"{reverse('admin:index', current_app=self.name)}#{slug}",
                         "has_module_perms": True,
                         "models": entries,
+                        "has_rare": any(entry["is_rare"] for entry in entries),
+                        "is_rare_open": any(entry["is_rare"] and entry["is_current"] for entry in entries),
                     }
                 )
         return menu
@@ -209,8 +245,20 @@ class Site(admin.AdminSite):
         return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add the zone that times are shown in."""
-        return {**super().each_context(request), "zone": timezone.get_current_timezone_name()}
+        """Add where in the menu the page is, the zone that times are shown in, and the roles of who looks."""
+        name = str(timezone.get_current_timezone())
+        context = super().each_context(request)
+        entries = (entry for group in context["available_apps"] for entry in group["models"])
+        return {
+            **context,
+            # The entry of the menu that this page belongs to.
+            "place": next((entry for entry in entries if entry.get("is_current")), None),
+            "zone": name,
+            "zone_city": name.rpartition("/")[2].replace("_", " "),
+            "zone_offset": preferences.offset_of(ZoneInfo(name), clock.now()),
+            # Asked only where the frame is drawn, not for a part of a page.
+            "role_names": lambda: _role_names(request.user),
+        }
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Show every page in the viewer's zone, from the view to the last line of its template."""
@@ -218,7 +266,7 @@ class Site(admin.AdminSite):
 
         @wraps(checked)
         def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            with timezone.override(zone_of(request.user)):
+            with timezone.override(preferences.zone_of(request.user)):
                 response = checked(request, *args, **kwargs)
                 # A template response would be rendered after this block, in the server's zone.
                 if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
@@ -258,18 +306,16 @@ def _entry(
             "name": item.title, "object_name": item.url_name.rpartition(":")[2], "admin_url": url,
             "add_url": None,
             "perms": {"view": True}, "view_only": True, "model": None,
+            "is_rare": False, "is_current": request.path.startswith(url),
         }  # fmt: skip
     label, title = item
     entry = offered.get(label)
-    return {**entry, "name": title} if entry is not None and entry["admin_url"] else None
+    if entry is None or not entry["admin_url"]:
+        return None
+    is_current = request.path.startswith(entry["admin_url"])
+    return {**entry, "name": title, "is_rare": label in RARE, "is_current": is_current}
 
 
-def zone_of(user: Any) -> zoneinfo.ZoneInfo:
-    """Return the zone in which a person reads times: their preference, else the platform's."""
-    if isinstance(user, User):
-        chosen = (
-            Preference.objects.filter(user=user, key=TIME_ZONE_KEY).values_list("value", flat=True).first()
-        )
-        if isinstance(chosen, str) and chosen in zoneinfo.available_timezones():
-            return zoneinfo.ZoneInfo(chosen)
-    return zoneinfo.ZoneInfo(str(settings.DEFAULT_TIME_ZONE))
+def _role_names(user: Any) -> str:
+    names = list(user.groups.order_by("name").values_list("name", flat=True))
+    return ", ".join([gettext("Superuser"), *names] if user.is_superuser else names)

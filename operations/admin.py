@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.filter_kinds import Several
+from operations import home, order_events
 from operations.models import Act
+
+__all__ = ["ActAdmin", "home", "order_events"]
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}
@@ -26,7 +29,7 @@ class ActAdmin(ReadOnlyAdmin):
         _act.moment("decided_at"),
     )  # fmt: skip
     list_display_links = None
-    list_filter = (admin_filters.choice("state"), admin_filters.choice("kind"))
+    filters = {"state": Several("state"), "kind": Several("kind")}
     list_select_related = ("requested_by", "decided_by")
     exact_search = (
         Key(field="request_id", label=_("request id"), length_max=64),

@@ -69,6 +69,10 @@ class Act(models.Model):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="act_has_reason"),
         ]
+        indexes = [
+            models.Index(fields=["object_kind", "object_id", "-requested_at"], name="act_of_object"),
+            models.Index(fields=["requested_at", "id"], name="act_waiting", condition=Q(state="requested")),
+        ]
         permissions = [
             (
                 "operation_payment_write",

@@ -152,6 +152,27 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     MERCHANT_USER: (*_OF_A_MERCHANT, *_OWN_VIEWS),
 }
 
+_FILES = (
+    "records.view_exportjob",
+    "records.add_exportjob",
+    "records.view_exporttemplate",
+    "records.add_exporttemplate",
+    "records.change_exporttemplate",
+    "records.delete_exporttemplate",
+)
+_SCHEDULES = (
+    "records.view_exportschedule",
+    "records.add_exportschedule",
+    "records.change_exportschedule",
+    "records.delete_exportschedule",
+)
+# Came with the migration `0003_export_roles`. Source: backoffice.md, Permissions (finance: exports).
+EXPORTS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (*_FILES, *_SCHEDULES),
+    FINANCE_STAFF: (*_FILES, *_SCHEDULES),
+    MERCHANT_USER: _FILES,
+}
+
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:
     """Give each role its permissions, making the role where it is missing; take nothing away.

@@ -10,6 +10,7 @@ from django.db import connection
 
 from diamondpay.lib import clock
 from records import callbacks, notifications, payments, submission
+from records.exports import upkeep
 
 FOLD_ROWS = 20_000
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
@@ -18,7 +19,9 @@ WORKER = f"{socket.gethostname()}:{os.getpid()}"
 @shared_task(name="records.tasks.deliver_notifications", ignore_result=True)
 def deliver_notifications(**_kwargs: object) -> None:
     """Send the notifications that are due."""
-    notifications.deliver_due(now=clock.now(), worker=WORKER)
+    # Of many wake-ups at once, all but the first only ring the bell: they need no database for that.
+    if not notifications.wake_sender():
+        notifications.deliver_due(now=clock.now(), worker=WORKER)
 
 
 @shared_task(name="records.tasks.reconsider_callbacks", ignore_result=True)
@@ -45,3 +48,10 @@ def fold_totals(**_kwargs: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT records_fold_order_totals(%s)", [FOLD_ROWS])
         cursor.execute("SELECT records_fold_account_totals(%s)", [FOLD_ROWS])
+
+
+@shared_task(name="records.tasks.build_exports", ignore_result=True)
+def build_exports(**_kwargs: object) -> None:
+    """Build files that wait, queue those whose hour has come, remove those whose time is over."""
+    upkeep.tend(now=clock.now())
+    upkeep.build_waiting()

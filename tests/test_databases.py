@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import subprocess
@@ -12,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 from psycopg import sql
 
 from diamondpay import environment
@@ -39,6 +40,15 @@ def test_the_applications_role_may_not_change_the_schema(db: None) -> None:
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE mine ()")
+
+
+def test_an_event_loop_in_the_thread_brings_no_second_connection(db: None) -> None:
+    """Playwright leaves one running; a connection that nobody closes would be cut when its database goes."""
+
+    async def seen() -> object:
+        return connections["default"]
+
+    assert asyncio.run(seen()) is connections["default"]
 
 
 @pytest.mark.parametrize("turn", [1, 2])

@@ -7,28 +7,40 @@ Scoping and the audit trail live higher up the road, so the pages ask the site f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from http import HTTPStatus
 from typing import Any, ClassVar, Protocol, cast
+from zoneinfo import ZoneInfo
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import flatten_fieldsets, unquote
-from django.contrib.admin.views.main import (
-    ERROR_FLAG,
-    ORDER_VAR,
-    PAGE_VAR,
-    SEARCH_VAR,
-)
+from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-from diamondpay.lib import addresses, admin_columns, admin_filters, admin_forms, admin_list
+from diamondpay.lib import (
+    addresses,
+    admin_columns,
+    admin_forms,
+    admin_list,
+    clock,
+    filter_kinds,
+    paging,
+)
+from diamondpay.lib.filters import ListFilter, ListFilters, Reading, Viewer
+from diamondpay.lib.filters import read as read_list
 
-_LIST_PARAMETERS = frozenset({ERROR_FLAG, IS_POPUP_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, TO_FIELD_VAR})
+# Parameters of a list that are no filters.
+_LIST_PARAMETERS = frozenset({ERROR_FLAG, IS_POPUP_VAR, ORDER_VAR, TO_FIELD_VAR}) | paging.PARAMETERS
 
 
 class House(Protocol):
@@ -84,23 +96,48 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     actions = None
     view_on_site = False
     empty_value_display = "–"
-    # Exact keys of the search box; see `admin_list.find`.
+    # The filters of the bar, by their names in the address; and the exact keys of the box of numbers.
+    filters: ClassVar[Mapping[str, ListFilter]] = {}
     exact_search: tuple[admin_list.Key, ...] = ()
     # The tables below an object, of what belongs to it.
     panels: tuple[admin_columns.Panel, ...] = ()
 
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        """Show the search box where there are keys to search by."""
-        return [key.field for key in self.exact_search]
+    @property
+    def media(self) -> forms.Media:
+        """Load no script but what a form's own widgets and inlines ask for."""
+        return forms.Media()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Find rows by their exact numbers; nothing is searched by a part of a text."""
-        if not search_term.strip() or not self.exact_search:
-            return queryset, False
-        found = admin_list.find(self.get_queryset(request), keys=self.exact_search, text=search_term)
-        return queryset.filter(pk__in=found), False
+    @cached_property
+    def filterset(self) -> type[ListFilters]:
+        """The filters and the box of exact numbers."""
+        return filter_kinds.made(self.filters, keys=self.exact_search)
+
+    def read(self, request: HttpRequest) -> Reading:
+        """Return what the address asks of the list; asked once for a request."""
+        if not hasattr(request, "list_reading"):
+            request.list_reading = self._read(request)  # type: ignore[attr-defined]
+        reading: Reading = request.list_reading  # type: ignore[attr-defined]
+        return reading
+
+    def _read(self, request: HttpRequest) -> Reading:
+        return read_list(
+            self.filterset, request.GET, queryset=self.list_queryset(request, self.get_queryset(request)),
+            viewer=self.viewer(request), kind=str(self.opts.model_name), ignored=_LIST_PARAMETERS,
+        )  # fmt: skip
+
+    def viewer(self, request: HttpRequest) -> Viewer:
+        """Return who looks, in which zone, when."""
+        zone = timezone.get_current_timezone()
+        assert isinstance(zone, ZoneInfo)  # noqa: S101 - the site sets it for every page
+        return Viewer(user=request.user, zone=zone, now=clock.now(), visible_to=self.house.visible_to)
+
+    def rows_per_page(self, request: HttpRequest) -> int:
+        """Return how many rows a page of the list has."""
+        return self.list_per_page
+
+    def moment_of_the_book(self) -> AbstractContextManager[Any]:
+        """Return the transaction in which a list reads its page."""
+        return transaction.atomic()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[admin_list.UncountedList]:
         """Use the list that never counts."""
@@ -111,8 +148,8 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         return queryset
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allow the list's own filters and nothing else: a look-up by any column would scan the table."""
-        return lookup in self._filter_parameters(request)
+        """Allow no look-up by a column: the list's own filters are not look-ups of Django's."""
+        return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -122,15 +159,18 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
             raise PermissionDenied
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        allowed = _LIST_PARAMETERS | self._filter_parameters(request)
-        kept = [(name, value) for name in request.GET for value in request.GET.getlist(name) if value.strip()]
-        unknown = sorted({name for name, _ in kept} - allowed)
+        unknown = self.read(request).unknown
         for name in unknown:
             messages.warning(request, gettext("This list has no filter “%s”; it was ignored.") % name[:40])
-        kept = [pair for pair in kept if pair[0] in allowed]
-        if unknown or len(kept) != sum(len(values) for _, values in request.GET.lists()):
+        pairs = [(name, value) for name in request.GET for value in request.GET.getlist(name)]
+        kept = [(name, value) for name, value in pairs if value.strip() and name not in unknown]
+        if len(kept) != len(pairs):
             return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
-        return super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if "cl" in shown and shown["cl"].is_too_slow:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return response
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -163,13 +203,6 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         if not self.admin_site.get_model_admin(rows.model).has_view_permission(request):
             return None
         return panel.table(self.house.visible_to(request.user, rows))
-
-    def _filter_parameters(self, request: HttpRequest | None) -> frozenset[str]:
-        filters = self.list_filter if request is None else self.get_list_filter(request)
-        bars = [
-            item for item in filters if isinstance(item, type) and issubclass(item, admin_filters.BarFilter)
-        ]
-        return frozenset(name for item in bars for name in item.parameters)
 
 
 class ReadOnlyAdmin(ScopedAdmin):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,13 +19,14 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from diamondpay.lib import crypto, money
+from diamondpay.lib import masking, money
 
 Column = str | Callable[[Any], Any]
 
 _NOTHING = SafeString("<span></span>")
-_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){8,}")
-_TEXT_LENGTH_MAX = 4000
+_NEAR_DAYS = 180
+# Longer numbers are cut in the middle: what tells them apart stands at their ends.
+_NUMBER_LENGTH_MAX = 18
 _NEVER_SHOWN = re.compile(r"(_encrypted|_hash|^password|_xid)$")
 
 
@@ -45,7 +45,8 @@ class Panel:
             "title": self.title,
             "headings": [(heading(column), css(column)) for column in self.columns],
             "rows": [
-                [(column(row), css(column)) for column in self.columns] for row in rows[: self.row_count_max]
+                [(column(row), css(column), heading(column)) for column in self.columns]
+                for row in rows[: self.row_count_max]
             ],
         }
 
@@ -58,104 +59,120 @@ class Columns:
 
     def text(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a value as it is, or a choice's word."""
-        reader = _reader(name)
-        choices = dict(getattr(self._field(name), "flatchoices", None) or [])
+        read = reader(name)
+        choices = self.choices(name)
 
         def show(row: Any) -> Any:
-            value = reader(row)
+            value = read(row)
             if isinstance(value, bool):
                 return gettext("Yes") if value else gettext("No")
-            return _dash() if value in (None, "") else force_str(choices.get(value, value), strings_only=True)
+            return dash() if value in (None, "") else force_str(choices.get(value, value), strings_only=True)
 
         return self._named(show, kind="text", name=name, label=label)
 
-    def money(self, name: str, *, currency: str = "currency", label: Any = None) -> Callable[[Any], Any]:
-        """Show an amount with the decimals of the row's currency (`currency` is the relation to it)."""
-        reader, currency_reader = _reader(name), _reader(currency)
+    def money(
+        self, name: str, *, currency: str = "currency", label: Any = None, is_bare: bool = False
+    ) -> Callable[[Any], Any]:
+        """Show an amount with the decimals of the row's currency (`currency` is the relation to it).
+
+        A bare one leaves the currency's name to the heading.
+        """
+        read, read_currency = reader(name), reader(currency)
 
         def show(row: Any) -> Any:
-            amount, unit = reader(row), currency_reader(row)
+            amount, unit = read(row), read_currency(row)
             if amount is None:
-                return _dash()
+                return dash()
             shown = money.render(amount, unit.exponent if unit else 2)
             tone = "amount zero" if not amount else "amount"
+            # A bare one is named by its heading, and where there is no heading, on a phone, by itself.
+            small = "unit" if is_bare else ""
+            css = SafeString(f' class="{small}"' if small else "")
             return format_html(
-                '<span class="{}">{} <small>{}</small></span>', tone, shown, unit.pk if unit else ""
+                '<span class="{}">{} <small{}>{}</small></span>', tone, shown, css, unit.pk if unit else ""
             )
 
         return self._named(show, kind="money", name=name, label=label)
 
     def number(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a number without its trailing zeros."""
-        reader = _reader(name)
+        read = reader(name)
 
         def show(row: Any) -> Any:
-            value = reader(row)
-            return _dash() if value is None else plain(value)
+            value = read(row)
+            return dash() if value is None else plain(value)
 
         return self._named(show, kind="money", name=name, label=label)
 
     def badge(self, name: str, tones: Mapping[Any, str], *, label: Any = None) -> Callable[[Any], Any]:
         """Show a choice as its word on a tint: progress, success, failed, closed, review or retrying."""
-        reader, choices = _reader(name), dict(self._field(name).flatchoices)
+        read, choices = reader(name), self.choices(name)
 
         def show(row: Any) -> Any:
-            value = reader(row)
-            if value is None:
-                return _dash()
-            return format_html(
-                '<span class="badge {}">{}</span>', tones.get(value, "closed"), choices.get(value, value)
-            )
+            value = read(row)
+            return badge(value, tones.get(value, "closed"), choices)
 
         return self._named(show, kind="badge", name=name, label=label)
 
     def flag(self, name: str, *, word: Any, label: Any = None) -> Callable[[Any], Any]:
         """Show a word where the flag is set, and nothing where it is not."""
-        reader = _reader(name)
+        read = reader(name)
 
         def show(row: Any) -> Any:
             # Django's list would show a dash for an empty text, which reads as "unknown".
-            return format_html('<span class="badge outline">{}</span>', word) if reader(row) else _NOTHING
+            return format_html('<span class="badge outline">{}</span>', word) if read(row) else _NOTHING
 
         return self._named(show, kind="badge", name=name, label=label)
 
     def moment(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a time in the viewer's zone, short; in full when pointed at."""
-        return self._named(_moment(_reader(name), full=False), kind="moment", name=name, label=label)
+        return self._named(_moment(reader(name), full=False), kind="moment", name=name, label=label)
 
     def full_moment(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a time in the viewer's zone with its date, seconds and offset."""
-        return self._named(_moment(_reader(name), full=True), kind="moment", name=name, label=label)
+        return self._named(_moment(reader(name), full=True), kind="moment", name=name, label=label)
 
     def link(self, name: str, *, shown: str = "", label: Any = None) -> Callable[[Any], Any]:
         """Link to the page of a related object. `shown` is the path of the text; without it, the key."""
         target = self._field(name).remote_field.model
-        key_reader = _reader(f"{name}_id")
-        text_reader = _reader(f"{name}.{shown}") if shown else key_reader
+        read_key = reader(f"{name}_id")
+        read_text = reader(f"{name}.{shown}") if shown else read_key
 
         def show(row: Any) -> Any:
-            key = key_reader(row)
-            return _dash() if key is None else link_to(target, key, text_reader(row))
+            key = read_key(row)
+            return dash() if key is None else link_to(target, key, read_text(row))
+
+        return self._named(show, kind="text", name=name, label=label)
+
+    def identifier(
+        self, name: str, *, label: Any = None, link: Callable[[Any], str] | None = None
+    ) -> Callable[[Any], Any]:
+        """Show a number of record with a button that copies it whole; `link` returns where it leads."""
+        read = reader(name)
+
+        def show(row: Any) -> Any:
+            value = read(row)
+            return dash() if value in (None, "") else identified(value, url=link(row) if link else "")
 
         return self._named(show, kind="text", name=name, label=label)
 
     def page(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a value as a link to the row's own page."""
-        reader, model = _reader(name), self._model
+        read, model = reader(name), self._model
 
         def show(row: Any) -> Any:
-            return link_to(model, row.pk, reader(row))
+            return link_to(model, row.pk, read(row))
 
         return self._named(show, kind="text", name=name, label=label)
 
     def folded(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a long text, JSON or raw body behind a disclosure, long numbers masked."""
-        reader = _reader(name)
+        read = reader(name)
 
         def show(row: Any) -> Any:
-            text = readable(reader(row))
+            text = readable(read(row))
             if not text:
-                return _dash()
+                return dash()
             summary = gettext("%d characters") % len(text)
             return format_html("<details><summary>{}</summary><pre>{}</pre></details>", summary, text)
 
@@ -164,6 +181,10 @@ class Columns:
     def computed(self, show: Callable[[Any], Any], *, name: str, label: Any) -> Callable[[Any], Any]:
         """Show what a function makes of the row."""
         return self._named(show, kind="text", name=name, label=label)
+
+    def choices(self, name: str) -> dict[Any, Any]:
+        """Return the words of a field's choices, nothing for what is no field."""
+        return dict(getattr(self._field(name), "flatchoices", None) or [])
 
     def _field(self, name: str) -> Any:
         model: Any = self._model
@@ -222,6 +243,30 @@ def link_to(model: type[models.Model], key: Any, text: Any) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
 
 
+def badge(value: Any, tone: str, words: Mapping[Any, Any]) -> SafeString:
+    """Return a state as its word on a tint."""
+    if value is None:
+        return dash()
+    return format_html('<span class="badge {}">{}</span>', tone, words.get(value, value))
+
+
+def identified(value: Any, *, url: str = "", is_main: bool = False) -> SafeString:
+    """Return a number of record, cut in the middle where it is long, beside a button that copies it."""
+    text = str(value)
+    shown = text if len(text) <= _NUMBER_LENGTH_MAX else f"{text[:9]}…{text[-6:]}"
+    title = format_html(' title="{}"', text) if shown != text else ""
+    main = SafeString(" data-open") if is_main else ""
+    opened = format_html('<a href="{}"{}{}>{}</a>', url, main, title, shown) if url else None
+    button = format_html(
+        '<button class="copy" type="button" data-copy="{}" aria-label="{}"></button>',
+        text,
+        gettext("Copy %s") % text,
+    )
+    return format_html(
+        '<span class="id">{}{}</span>', opened or format_html("<span{}>{}</span>", title, shown), button
+    )
+
+
 def plain(value: Decimal | int) -> str:
     """Return a number in plain digits without trailing zeros."""
     return money.render(Decimal(value), 0).replace(",", "")
@@ -233,21 +278,12 @@ def lines(parts: Iterable[Any]) -> SafeString:
 
 
 def readable(value: Any) -> str:
-    """Return a text, JSON value or raw body for reading, long numbers masked, at most 4,000 characters."""
-    if value in (None, "", b"", {}, []):
-        return ""
-    if isinstance(value, bytes | memoryview | bytearray):
-        text = bytes(value).decode(errors="replace")
-    elif isinstance(value, str):
-        text = value
-    else:
-        text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
-    clean = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
-    masked = _LONG_NUMBER.sub(lambda match: crypto.mask(match.group()), clean)
-    return masked if len(masked) <= _TEXT_LENGTH_MAX else masked[: _TEXT_LENGTH_MAX - 1] + "…"
+    """Return a text, JSON value or raw body for reading, masked, at most 4,000 characters."""
+    return masking.readable(value)
 
 
-def _reader(name: str) -> Callable[[Any], Any]:
+def reader(name: str) -> Callable[[Any], Any]:
+    """Return what reads a value by its path, with dots over relations; None where the way ends early."""
     parts = name.split(".")
 
     def read(row: Any) -> Any:
@@ -259,18 +295,21 @@ def _reader(name: str) -> Callable[[Any], Any]:
     return read
 
 
-def _moment(reader: Callable[[Any], Any], *, full: bool) -> Callable[[Any], Any]:
+def _moment(read: Callable[[Any], Any], *, full: bool) -> Callable[[Any], Any]:
     def show(row: Any) -> Any:
-        value: datetime | None = reader(row)
+        value: datetime | None = read(row)
         if value is None:
-            return _dash()
+            return dash()
         local = timezone.localtime(value)
         long = local.strftime("%Y-%m-%d %H:%M:%S %z")
-        shown = long if full else local.strftime("%m-%d %H:%M:%S")
+        # What is far away is told apart by its year, what is near by its seconds.
+        is_near = abs((value - timezone.now()).days) < _NEAR_DAYS
+        shown = long if full else local.strftime("%m-%d %H:%M:%S" if is_near else "%Y-%m-%d %H:%M")
         return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), long, shown)
 
     return show
 
 
-def _dash() -> SafeString:
+def dash() -> SafeString:
+    """Return what stands where there is nothing."""
     return format_html('<span class="nothing">{}</span>', "–")

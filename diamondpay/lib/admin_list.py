@@ -1,20 +1,24 @@
-"""A list that never counts, pages by number up to a bound, and finds rows by exact numbers only."""
+"""A list that never counts, pages by keyset, and finds rows by exact numbers only."""
 
 from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib import messages
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
-from django.db.models import QuerySet
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.db.models import IntegerField, Q, QuerySet, Value
 from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-PAGE_NUMBER_MAX = 200
-FOUND_MAX = 200
+from diamondpay.lib import deadlines, paging
+
+FOUND_MAX = 1000
+# What one statement of a list may take.
+PAGE_MS_MAX = 2000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,82 +36,239 @@ class Key:
     is_upper: bool = False
 
 
-def find(queryset: QuerySet[Any], *, keys: Sequence[Key], text: str) -> set[Any]:
-    """Return the primary keys of the rows that one of the keys names, at most 200 for each key.
+def named_by(queryset: QuerySet[Any], *, keys: Sequence[Key], text: str) -> Q:
+    """Return the condition of the rows that one of the keys names exactly.
 
-    Each key is asked by itself, so that each uses its own index; blanks and full-width characters are
-    forgiven.
+    One statement asks every key by itself, so that each uses its own index. Blanks and full-width
+    characters are forgiven. A key that names too many rows to list them stands in the condition itself.
     """
     wanted = unicodedata.normalize("NFKC", text).strip().replace("\x00", "")
-    found: set[Any] = set()
+    parts: list[QuerySet[Any]] = []
+    lookups: list[dict[str, Any]] = []
     for key in keys:
         if not wanted or len(wanted) > key.length_max:
             continue
-        value = wanted.upper() if key.is_upper else wanted
-        rows = queryset.filter(**{key.field: value}, **key.guard)
+        lookups.append({key.field: wanted.upper() if key.is_upper else wanted, **key.guard})
+        rows = queryset.filter(**lookups[-1])
         rows = rows.order_by(key.newest_first) if key.newest_first else rows.order_by()
-        found.update(rows.values_list("pk", flat=True)[:FOUND_MAX])
+        place = Value(len(parts), output_field=IntegerField())
+        parts.append(rows.annotate(key_place=place).values_list("pk", "key_place")[: FOUND_MAX + 1])
+    if not parts:
+        return Q(pk__in=[])
+    found = list(parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0])
+    condition = Q()
+    for number, lookup in enumerate(lookups):
+        own = [pk for pk, at in found if at == number]
+        condition |= Q(pk__in=own) if len(own) <= FOUND_MAX else Q(**lookup)
+    return condition
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Control:
+    """One filter as the bar shows it: its kind, its names in the address, what is typed or chosen."""
+
+    name: str
+    kind: str
+    title: str
+    is_rare: bool
+    is_set: bool
+    count: int
+    names: Mapping[str, str]
+    typed: Mapping[str, str]
+    options: Sequence[tuple[str, str, bool]]
+
+
+def controls(reading: Any) -> list[Control]:
+    """Return the bar of a list, with what is set."""
+    found = []
+    for name, each in reading.filterset.filters.items():
+        value = reading.values.get(name)
+        given = {
+            suffix: _typed(reading.filterset.data, parameter) for suffix, parameter in each.names.items()
+        }
+        is_set = bool(each.pairs(value)) if value is not None else any(given.values())
+        found.append(
+            Control(
+                name=name, kind=each.control, title=each.title, is_rare=each.is_rare, is_set=is_set,
+                count=len(value) if isinstance(value, list) else int(is_set), names=each.names, typed=given,
+                options=each.options(value),
+            )
+        )  # fmt: skip
     return found
 
 
 class UncountedList(ChangeList):
-    """Fetches one row more than a page holds, which says whether there is an older page."""
+    """Rows as the filters read them, a page at a time; no statement runs longer than a page may take.
+
+    Lists in one order, newest first, go on by keyset; lists that people may sort go by page numbers.
+    """
 
     model_admin: Any
-    filter_specs: Any
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         super().__init__(request, *args)
         self.title = self.model_admin.house.title_of(self.model)
-        self.bars = [bar for spec in self.filter_specs if not spec.is_rare for bar in spec.controls()]
-        self.rare_bars = [bar for spec in self.filter_specs if spec.is_rare for bar in spec.controls()]
-        self.is_rare_open = any(bar.value for bar in self.rare_bars)
-        self.chips = [
-            {"label": label, "url": self.get_query_string(dict.fromkeys(names))}
-            for spec in self.filter_specs
-            for label, names in spec.chips()
-        ]
-        self.search_help_text = gettext("Exact: %s") % ", ".join(
-            str(key.label) for key in self.model_admin.exact_search
-        )
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """Start from the list's own rows."""
-        self.root_queryset = self.model_admin.list_queryset(request, self.root_queryset)
-        return super().get_queryset(request, exclude_parameters)
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Ignore orders asked for by the address where the list has one order that an index serves."""
-        if self.sortable_by is not None and not self.sortable_by:
+        """Return what the address asks for, in the list's order."""
+        self.reading = self.model_admin.read(request)
+        self.has_filters = bool(self.reading.filterset.filters)
+        self.has_active_filters = bool(self.reading.query)
+        self.filter_specs: list[Any] = []
+        self.problems = list(self.reading.errors)
+        if not self.sortable_by and self.sortable_by is not None:
             self.params.pop(ORDER_VAR, None)
-        return list(super().get_ordering(request, queryset))
+        queryset: QuerySet[Any] = self.reading.queryset
+        ordered = queryset.order_by(*self.get_ordering(request, queryset))
+        return self.apply_select_related(ordered)
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the page and one row more; never count."""
-        if self.page_num > PAGE_NUMBER_MAX:
-            messages.warning(
-                request, gettext("Pages end at %d; narrow the list by its filters.") % PAGE_NUMBER_MAX
+        """Fetch the page; where the database was too slow, none of it."""
+        self.is_too_slow = False
+        self.list_per_page = self.model_admin.rows_per_page(request)
+        self.result_list: Any = []
+        self.page = paging.Page()
+        self.place = paging.Place()
+        try:
+            self.place = paging.place_of(request.GET)
+        except paging.Unreadable as error:
+            self.problems.append(str(error))
+        if not self.problems:
+            try:
+                with self.model_admin.moment_of_the_book(), deadlines.within(milliseconds=PAGE_MS_MAX):
+                    self.fetch(request)
+            except deadlines.TookTooLong:
+                self.is_too_slow = True
+                self.result_list, self.page = [], paging.Page()
+        self._tell_django()
+
+    def fetch(self, request: HttpRequest) -> None:
+        """Read the page's rows."""
+        if self.is_keyset:
+            self.page = paging.page(
+                self.reading.branches, order=self.order, place=self.place, size=self.list_per_page
             )
-        self.page_num = min(max(self.page_num, 1), PAGE_NUMBER_MAX)
-        offset = (self.page_num - 1) * self.list_per_page
+            self.result_list = list(self.queryset.filter(pk__in=self.page.keys))
+            return
+        offset = (self.place.number - 1) * self.list_per_page
         rows = list(self.queryset[offset : offset + self.list_per_page + 1])
-        self.has_older = len(rows) > self.list_per_page and self.page_num < PAGE_NUMBER_MAX
+        self.page = paging.Page(has_newer=offset > 0, has_older=len(rows) > self.list_per_page)
         self.result_list = rows[: self.list_per_page]
-        self.result_count = len(self.result_list)
-        self.first_number = offset + 1
-        self.last_number = offset + self.result_count
-        self.full_result_count = None
-        self.show_full_result_count = False
-        self.show_admin_actions = False
-        self.can_show_all = False
-        self.multi_page = self.has_older or self.page_num > 1
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The list's one order."""
+        return tuple(self.model_admin.get_ordering(None) or ())
+
+    @property
+    def is_keyset(self) -> bool:
+        """Say whether the list has one order, newest first, that ends with the key."""
+        is_fixed = self.sortable_by is not None and not self.sortable_by
+        return is_fixed and self.order[-1:] == ("-id",) and all(name[0] == "-" for name in self.order)
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        """The filter bar."""
+        return controls(self.reading)
+
+    @property
+    def rare_count(self) -> int:
+        """How many filters are folded away."""
+        return sum(each.is_rare for each in self.controls)
+
+    @property
+    def is_rare_set(self) -> bool:
+        """Say whether one of those is set."""
+        return any(each.is_rare and each.is_set for each in self.controls)
+
+    @property
+    def carried(self) -> list[tuple[str, str]]:
+        """What of the address is no filter and stays when filters change."""
+        return [(ORDER_VAR, self.params[ORDER_VAR])] if ORDER_VAR in self.params else []
+
+    @property
+    def chips(self) -> list[tuple[str, str, str]]:
+        """What is set: its label, its words, and the address without it."""
+        return [(chip.label, chip.value, self.address(chip.query)) for chip in self.reading.chips]
+
+    @property
+    def clear_url(self) -> str:
+        """The address without any filter."""
+        return self.address("")
+
+    def address(self, query: str) -> str:
+        """Return the list's address with other filters."""
+        return f"?{'&'.join(part for part in (query, urlencode(self.carried)) if part)}"
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """The address without the place in the list."""
+        data = self.reading.filterset.data
+        names = [name for name in data if name not in paging.PARAMETERS] if hasattr(data, "getlist") else []
+        return [(name, value) for name in names for value in data.getlist(name)]
+
+    @property
+    def kept_query(self) -> str:
+        """The same as a query string."""
+        return urlencode(self.kept)
+
+    @property
+    def page_number_max(self) -> int:
+        """The last page that can be asked for by its number."""
+        return paging.PAGE_NUMBER_MAX
+
+    @property
+    def first_url(self) -> str:
+        """The address of the first page."""
+        return self.url({})
+
+    @property
+    def first_number(self) -> int:
+        """The number of the page's first row, counted from the newest."""
+        return (self.place.number - 1) * self.list_per_page + 1
+
+    @property
+    def last_number(self) -> int:
+        """The number of the page's last row."""
+        return self.first_number + len(self.result_list) - 1
 
     @property
     def newer_url(self) -> str:
         """The address of the page before this one."""
-        return self.get_query_string({PAGE_VAR: self.page_num - 1} if self.page_num > 2 else {PAGE_VAR: None})
+        if self.place.number <= 2 or not (self.is_keyset and self.page.first):
+            number = min(self.place.number - 1, paging.PAGE_NUMBER_MAX)
+            return self.url({paging.NUMBER: str(number)} if number > 1 else {})
+        return self.url({paging.NUMBER: str(self.place.number - 1), paging.BEFORE: str(self.page.first)})
 
     @property
     def older_url(self) -> str:
         """The address of the page after this one."""
-        return self.get_query_string({PAGE_VAR: self.page_num + 1})
+        following = {paging.NUMBER: str(self.place.number + 1)}
+        if self.is_keyset and self.page.last:
+            following[paging.AFTER] = str(self.page.last)
+        return self.url(following)
+
+    @property
+    def can_go_older(self) -> bool:
+        """Say whether there is an older page that can be asked for."""
+        return self.page.has_older and (self.is_keyset or self.place.number < paging.PAGE_NUMBER_MAX)
+
+    def url(self, added: Mapping[str, str]) -> str:
+        """Return the list's address with its filters, at another place."""
+        return f"?{urlencode([*self.kept, *added.items()])}"
+
+    def _tell_django(self) -> None:
+        """Set what Django's own view and tags look at."""
+        self.result_count = len(self.result_list)
+        self.full_result_count = None
+        self.show_full_result_count = False
+        self.show_admin_actions = False
+        self.can_show_all = False
+        self.multi_page = self.page.has_older or self.page.has_newer
+        keys = getattr(self.reading.filterset.filters.get(self.reading.filterset.exact), "keys", ())
+        self.search_help_text = gettext("Exact: %s") % ", ".join(str(key.label) for key in keys)
+
+
+def _typed(data: Any, name: str) -> str:
+    values = data.getlist(name) if hasattr(data, "getlist") else [data.get(name, "")]
+    return str(values[-1]).strip() if values else ""

@@ -1,5 +1,22 @@
 """Pages of the book, read-only, one module per subject."""
 
-from records.admin import ledger, messages, orders, totals
+from records.admin import (
+    balances,
+    export_pages,
+    export_panel,
+    exports,
+    home,
+    ledger,
+    list_pages,
+    messages,
+    orders,
+    reconciliation,
+    search,
+    statistics,
+    totals,
+)
 
-__all__ = ["ledger", "messages", "orders", "totals"]
+__all__ = [
+    "balances", "export_pages", "export_panel", "exports", "home", "ledger", "list_pages",
+    "messages", "orders", "reconciliation", "search", "statistics", "totals",
+]  # fmt: skip

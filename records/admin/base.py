@@ -10,6 +10,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib.admin_columns import Columns, Panel, lines, readable
+from records import tones
 from records.models import (
     BalanceRecord,
     Notification,
@@ -23,19 +24,12 @@ from records.models import (
     UpstreamCallback,
 )
 
-PAYMENT_TONES = {0: "progress", 1: "success", 2: "failed", 3: "closed"}
-PAYOUT_TONES = {0: "progress", 1: "success", 2: "failed", 3: "review", 4: "closed"}
-ATTEMPT_TONES = {
-    "prepared": "progress", "sent": "progress", "succeeded": "success", "failed": "failed",
-    "unknown": "review",
-}  # fmt: skip
-NOTIFICATION_TONES = {"retrying": "retrying", "success": "success", "failed": "failed"}
-CALLBACK_TONES = {
-    "waiting": "progress", "credited": "success", "duplicate": "closed", "suspense": "review",
-    "noted": "closed",
-    "refused": "failed",
-}  # fmt: skip
-CASE_TONES = {"open": "review", "closed": "closed"}
+PAYMENT_TONES = tones.PAYMENT
+PAYOUT_TONES = tones.PAYOUT
+ATTEMPT_TONES = tones.ATTEMPT
+NOTIFICATION_TONES = tones.NOTIFICATION
+CALLBACK_TONES = tones.CALLBACK
+CASE_TONES = tones.CASE
 
 change = Columns(StatusChange)
 call = Columns(UpstreamCall)

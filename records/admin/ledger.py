@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters
+from diamondpay.lib import money
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
+from records import ledger
 from records.admin import base
+from records.admin.lists import RecordAdmin
 from records.models import Account, BalanceRecord, BalanceTransfer, ManualFreeze, Posting
 
 _account = Columns(Account)
@@ -22,29 +24,29 @@ _freeze = Columns(ManualFreeze)
 _OPERATOR = "operator"
 
 
+def _balance_of(account: Account) -> Any:
+    """Show a wallet's balance as its row holds it, a system account's as the total of its entries."""
+    amount = (
+        account.balance
+        if account.is_chained
+        else ledger.system_balances([account.pk]).get(account.pk, Decimal(0))
+    )
+    return format_html(
+        '<span class="amount">{} <small>{}</small></span>',
+        money.render(amount, account.currency.exponent),
+        account.currency_id,
+    )
+
+
 @admin.register(Account)
-class AccountAdmin(ReadOnlyAdmin):
+class AccountAdmin(RecordAdmin):
     """Accounts: the balances of wallets, and the platform's own, whose balances are totals."""
 
-    list_display = (
-        _account.page("id", label=_("account")), _account.text("kind"), "merchant_id", "merchant_channel_id",
-        "channel_id", _account.money("balance"), "sequence",
-    )  # fmt: skip
-    list_display_links = None
-    list_filter = (
-        admin_filters.choice("kind"),
-        admin_filters.related("merchant"),
-        admin_filters.related("channel"),
-        admin_filters.related("currency"),
-    )
-    list_select_related = ("currency",)
-    exact_search = (Key(field="merchant_channel_id", label=_("wallet id"), is_upper=True),)
-    ordering = ("-id",)
     facts = (
         (None, (
             _account.text("kind"), _account.link("merchant"), _account.link("merchant_channel"),
-            _account.text("channel_id", label=_("channel")), _account.money("balance"),
-            _account.text("sequence"),
+            _account.text("channel_id", label=_("channel")),
+            _account.computed(_balance_of, name="balance", label=_("balance")), _account.text("sequence"),
             _account.text("is_chained"),
         )),
     )  # fmt: skip
@@ -91,28 +93,9 @@ class PostingAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BalanceRecord)
-class BalanceRecordAdmin(ReadOnlyAdmin):
+class BalanceRecordAdmin(RecordAdmin):
     """Balance records of wallets; system entries stand on their posting's page. Source: seed 000."""
 
-    list_display = (
-        base.entry.moment("created_at"), "merchant_id", "channel_id", "merchant_channel_id",
-        base.entry.text("account_kind"), base.entry.text("change_type"), base.entry.money("amount"),
-        base.entry.money("balance_before"), base.entry.money("balance_after"), "order_no",
-        base.entry.text("posting.remark"),
-    )  # fmt: skip
-    list_filter = (
-        admin_filters.moment("created_at", name="created", preset="30d"),
-        admin_filters.related("merchant"),
-        admin_filters.related("channel"),
-        admin_filters.choice("change_type"),
-        admin_filters.choice("account_kind"),
-        admin_filters.amount("amount"),
-    )
-    list_select_related = ("currency", "posting")
-    exact_search = (
-        Key(field="order_no", label=_("associated order number"), length_max=64, guard={"order_no__gt": ""}),
-    )
-    ordering = ("-created_at", "-id")
     facts = (
         (None, (
             base.entry.link("posting", shown="effect_key"), base.entry.link("account"),
@@ -125,34 +108,11 @@ class BalanceRecordAdmin(ReadOnlyAdmin):
         )),
     )  # fmt: skip
 
-    def list_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """List the entries of wallets; the index that serves the list holds no others."""
-        return queryset.filter(merchant__isnull=False)
-
 
 @admin.register(BalanceTransfer)
-class BalanceTransferAdmin(ReadOnlyAdmin):
+class BalanceTransferAdmin(RecordAdmin):
     """Transfers between merchants. Source: seed 000, Balance Transfer."""
 
-    list_display = (
-        "request_id", "source_merchant_id", "source_id", "destination_merchant_id", "destination_id",
-        _transfer.money("amount"), _transfer.moment("created_at"), _transfer.text(_OPERATOR), "reason",
-    )  # fmt: skip
-    list_filter = (
-        admin_filters.moment("created_at", name="created", preset="any"),
-        admin_filters.either("merchant", "source_merchant", "destination_merchant", title=_("merchant")),
-        admin_filters.related("source_merchant"),
-        admin_filters.related("destination_merchant"),
-        admin_filters.related("currency"),
-        admin_filters.exact("operator__username", title=_("operator")),
-    )
-    list_select_related = ("currency", _OPERATOR)
-    exact_search = (
-        Key(field="request_id", label=_("request id"), length_max=64),
-        Key(field="source_id", label=_("source wallet"), newest_first="-id", is_upper=True),
-        Key(field="destination_id", label=_("destination wallet"), newest_first="-id", is_upper=True),
-    )
-    ordering = ("-created_at", "-id")
     facts = (
         (None, (
             _transfer.text("request_id"), _transfer.link("source_merchant"), _transfer.link("source"),

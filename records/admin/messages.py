@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns, Panel
 from diamondpay.lib.admin_list import Key
 from records.admin import base
+from records.admin.lists import RecordAdmin
 from records.models import Case, Notification, NotificationAttempt, UpstreamCallback
 
 _case = Columns(Case)
@@ -18,31 +18,9 @@ _callback, _notification, _attempt = base.callback, base.notification, base.noti
 
 
 @admin.register(UpstreamCallback)
-class UpstreamCallbackAdmin(ReadOnlyAdmin):
+class UpstreamCallbackAdmin(RecordAdmin):
     """Callbacks as they arrived, each with its one outcome."""
 
-    list_display = (
-        _callback.page("id", label=_("callback")), "channel_id", _callback.moment("received_at"),
-        _callback.badge("outcome", base.CALLBACK_TONES), "reference", "source_address", "body_bytes",
-        "reason",
-    )  # fmt: skip
-    list_display_links = None
-    list_filter = (
-        admin_filters.moment("received_at", name="received", preset="30d"),
-        admin_filters.related("channel"),
-        admin_filters.choice("outcome"),
-    )
-    exact_search = (
-        Key(
-            field="payment__payment_id",
-            label=_("deposit order"),
-            length_max=32,
-            newest_first="-id",
-            is_upper=True,
-        ),
-        Key(field="attempt__reference", label=_("payout attempt"), length_max=64, newest_first="-id"),
-    )
-    ordering = ("-received_at", "-id")
     facts = (
         (None, (
             _callback.text("channel_id", label=_("channel")), _callback.full_moment("received_at"),
@@ -62,49 +40,9 @@ def _attempts(record: Notification) -> QuerySet[NotificationAttempt]:
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnlyAdmin):
+class NotificationAdmin(RecordAdmin):
     """Notifications to merchants. Source: seed 000, Notification Details."""
 
-    list_display = (
-        "order_no", "merchant_id", _notification.moment("created_at"),
-        _notification.badge("state", base.NOTIFICATION_TONES), "attempt_count", "last_reason",
-        _notification.moment("due_at"), _notification.moment("finished_at"), "url",
-    )  # fmt: skip
-    list_filter = (
-        admin_filters.moment("created_at", name="created", preset="30d"),
-        admin_filters.related("merchant"),
-        admin_filters.choice("state"),
-    )
-    exact_search = (
-        Key(field="webhook_id", label=_("webhook-id"), length_max=64),
-        Key(
-            field="payment__payment_id",
-            label=_("deposit order"),
-            length_max=32,
-            newest_first="-id",
-            is_upper=True,
-        ),
-        Key(
-            field="payout__payout_id",
-            label=_("payout order"),
-            length_max=32,
-            newest_first="-id",
-            is_upper=True,
-        ),
-        Key(
-            field="payment__merchant_order_no",
-            label=_("merchant order no."),
-            length_max=100,
-            newest_first="-id",
-        ),
-        Key(
-            field="payout__merchant_order_no",
-            label=_("merchant order no."),
-            length_max=100,
-            newest_first="-id",
-        ),
-    )
-    ordering = ("-created_at", "-id")
     facts = (
         (None, (
             _notification.text("webhook_id"), _notification.text("order_no"), _notification.link("merchant"),
@@ -156,27 +94,9 @@ class NotificationAttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Case)
-class CaseAdmin(ReadOnlyAdmin):
+class CaseAdmin(RecordAdmin):
     """What a person must decide. Decided by an act, not here."""
 
-    list_display = (
-        _case.page("id", label=_("case")), _case.badge("status", base.CASE_TONES), _case.text("kind"),
-        "merchant_id",
-        "channel_id", _case.money("amount"), "summary", _case.moment("opened_at"), _case.moment("closed_at"),
-    )  # fmt: skip
-    list_display_links = None
-    list_filter = (
-        admin_filters.choice("status"),
-        admin_filters.choice("kind"),
-        admin_filters.related("merchant"),
-        admin_filters.related("channel"),
-    )
-    list_select_related = ("currency",)
-    exact_search = (
-        Key(field="key", label=_("key")),
-        Key(field="payment__payment_id", label=_("deposit order"), length_max=32, is_upper=True),
-        Key(field="payout__payout_id", label=_("payout order"), length_max=32, is_upper=True),
-    )
     facts = (
         (None, (
             _case.text("key"), _case.text("kind"), _case.badge("status", base.CASE_TONES),

@@ -7,46 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_filters
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from records.admin import base
+from records.admin.lists import RecordAdmin
+from records.admin.order import OrderPage
 from records.models import Payment, Payout, PayoutAttempt, StatusChange, UpstreamCall
 
 _payment = Columns(Payment)
 _payout = Columns(Payout)
 _SETTLED = "settlement_currency"
-
-
-def _filters(order: Any) -> tuple[type[admin_filters.BarFilter], ...]:
-    """The seed's filters, created time first; without another choice a list goes back 30 days."""
-    return (
-        admin_filters.moment("created_at", name="created", preset="30d"),
-        admin_filters.moment("completed_at", name="completed"),
-        admin_filters.related("merchant"),
-        admin_filters.choice("status"),
-        admin_filters.related("service"),
-        admin_filters.related("channel"),
-        admin_filters.amount("requested_amount", title=_("amount")),
-        admin_filters.flag("is_test", no=_("without tests"), yes=_("only tests"), title=_("test orders")),
-    )
-
-
-def _keys(number: str) -> tuple[Key, ...]:
-    """The numbers by which people look for an order, each with an index of its own."""
-    return (
-        Key(field=number, label=_("platform order no."), length_max=32, is_upper=True),
-        Key(field="merchant_order_no", label=_("merchant order no."), length_max=100, newest_first="-id"),
-        Key(
-            field="channel_order_no", label=_("channel order no."), newest_first="-id",
-            guard={"channel_order_no__gt": ""},
-        ),
-        Key(
-            field="account_tail", label=_("account tail"), length_max=8, newest_first="-created_at",
-            guard={"account_tail__gt": ""},
-        ),
-    )  # fmt: skip
 
 
 def _party(order: Columns) -> tuple[Any, ...]:
@@ -79,20 +50,9 @@ def _origin(order: Columns) -> tuple[Any, ...]:
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(OrderPage, RecordAdmin):
     """Deposit orders. Source: seed 000, Deposit Order Records."""
 
-    list_display = (
-        "payment_id", "merchant_order_no", "merchant_id", "service_id", "channel_id",
-        _payment.money("requested_amount"), _payment.money("actual_amount"),
-        _payment.money("fee", currency=_SETTLED), _payment.money("credited_amount", currency=_SETTLED),
-        _payment.badge("status", base.PAYMENT_TONES), _payment.flag("is_test", word=_("test")),
-        _payment.moment("created_at"), _payment.moment("completed_at"),
-    )  # fmt: skip
-    list_filter = _filters(Payment)
-    list_select_related = ("currency", _SETTLED)
-    exact_search = _keys("payment_id")
-    ordering = ("-created_at", "-id")
     facts = (
         (_("Basic"), (
             _payment.text("payment_id"), _payment.text("merchant_order_no"),
@@ -121,21 +81,9 @@ class PaymentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Payout)
-class PayoutAdmin(ReadOnlyAdmin):
+class PayoutAdmin(OrderPage, RecordAdmin):
     """Payout orders. Source: seed 000, Payout Order Records."""
 
-    list_display = (
-        "payout_id", "merchant_order_no", "merchant_id", "service_id", "channel_id",
-        _payout.money("requested_amount"), _payout.money("actual_amount"),
-        _payout.money("fee", currency=_SETTLED),
-        _payout.badge("status", base.PAYOUT_TONES), _payout.flag("is_held", word=_("held")),
-        _payout.flag("is_test", word=_("test")), "party_name", "account_masked", "bank_id",
-        _payout.moment("created_at"), _payout.moment("completed_at"),
-    )  # fmt: skip
-    list_filter = _filters(Payout)
-    list_select_related = ("currency", _SETTLED)
-    exact_search = _keys("payout_id")
-    ordering = ("-created_at", "-id")
     facts = (
         (_("Basic"), (
             _payout.text("payout_id"), _payout.text("merchant_order_no"),

@@ -10,7 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
-from records.models import AccountDelta, AccountTotal, OrderDayTotal, OrderDelta, OrderHourTotal, OrderTotal
+from records.models import (
+    AccountDelta,
+    AccountTotal,
+    AmountTotal,
+    OrderDayTotal,
+    OrderDelta,
+    OrderHourTotal,
+    OrderTotal,
+    PlatformTotal,
+)
 
 
 def _kind(row: Any) -> Any:
@@ -62,6 +71,35 @@ class OrderDeltaAdmin(ReadOnlyAdmin):
     """Changes that no total holds yet."""
 
     list_display = _figures(OrderDelta, when="hour")
+    list_display_links = None
+
+
+_platform = Columns(PlatformTotal)
+_amount = Columns(AmountTotal)
+
+
+@admin.register(PlatformTotal)
+class PlatformTotalAdmin(ReadOnlyAdmin):
+    """Totals of all merchants together, by hour and by day, UTC."""
+
+    list_display = (
+        _platform.page("id", label=_("row")), _platform.text("grain"), _platform.full_moment("start"),
+        _platform.computed(_kind, name="kind", label=_("kind")), "service", "channel", "currency",
+        _platform.text("is_test"), "status", "order_count", _platform.number("requested_sum"),
+        _platform.number("actual_sum"), _platform.number("fee_sum"), _platform.number("credited_sum"),
+    )  # fmt: skip
+    list_display_links = None
+
+
+@admin.register(AmountTotal)
+class AmountTotalAdmin(ReadOnlyAdmin):
+    """How many orders were requested within each amount bucket, and how many succeeded."""
+
+    list_display = (
+        _amount.page("id", label=_("row")), _amount.text("grain"), _amount.full_moment("start"),
+        _amount.computed(_kind, name="kind", label=_("kind")), "merchant", "service", "channel", "currency",
+        _amount.text("is_test"), "bucket", "order_count", "success_count",
+    )  # fmt: skip
     list_display_links = None
 
 

@@ -48,6 +48,15 @@ def deposit(owner: Registered, number: str, *, amount: str = "300", is_paid: boo
     return payment
 
 
+def settled(payment: Payment, amount: str) -> Payment:
+    """Let another amount arrive for a deposit that waits."""
+    with transaction.atomic():
+        return payments.settle(
+            payment=payments.locked(payment.pk), actual_amount=Decimal(amount), now=clock.now(),
+            changed_by=Actor.CALLBACK,
+        )  # fmt: skip
+
+
 def payout(owner: Registered, number: str, *, amount: str = "100", is_paid: bool = True) -> Payout:
     """Place a payout on the merchant's wallet and, unless told otherwise, let it be paid."""
     placed = placement.place_payout(

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -72,3 +73,16 @@ def test_without_a_sender_nothing_happens(
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         wake.after_commit("notifications")
     assert len(callbacks) == 1
+
+
+def test_of_many_wake_ups_the_first_goes_at_once_and_one_more_after_the_last() -> None:
+    woken: list[str] = []
+    send = wake.gathered(woken.append, seconds=0.2)
+    for _commit in range(50):
+        send("notifications")
+    send("exports")
+    assert woken == ["notifications", "exports"]
+    time.sleep(0.5)
+    assert woken == ["notifications", "exports", "notifications"]
+    send("exports")
+    assert woken[3:] == ["exports"]

@@ -1,0 +1,270 @@
+"""Raw bodies for reading: no secret, no signature, no card, account, phone or identity number stays whole.
+
+What another system sent is masked twice: by the name of the field, in JSON (whole, cut or inside a text),
+forms, headers and XML; and by its looks, since a field may be called anything: long runs of digits, and long
+opaque words as keys and signatures are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_plus
+
+from diamondpay.lib import crypto
+
+HIDDEN = "***"
+TEXT_LENGTH_MAX = 4000
+# What is looked at; a body may have 256 kB, and nobody reads more of it than this.
+READ_LENGTH_MAX = 16_384
+KEPT_LENGTH_MIN = 6
+
+_NESTED_MAX = 3
+_INDENT_MAX = 20
+_SECRET_PARTS = (
+    "password", "passwd", "secret", "token", "authorization", "apikey", "signature", "credential", "cookie",
+    "hmac",
+)  # fmt: skip
+_SECRET_ENDS = ("key", "sign", "auth", "cvv", "cvc", "pin", "otp", "sig", "mac")
+_PERSONAL_PARTS = (
+    "account", "card", "phone", "mobile", "msisdn", "idnumber", "idno", "identity", "passport", "iban", "cpf",
+    "cnpj", "taxid", "pixkey", "nationalid",
+)  # fmt: skip
+_PERSONAL_WORDS = frozenset({"pan", "tel", "ssn", "aadhaar", "number", "no"})
+_ABOUT_IT = ("name", "type", "kind", "code", "bank", "branch", "status", "currency", "channel")
+_TIME_PARTS = ("time", "date", "timestamp")
+_AMOUNT_PARTS = ("amount", "balance", "fee", "total", "price", "sum")
+
+_DIGITS = re.compile(r"\d(?:[ \-\u2010-\u2015]?\d){8,}")
+_MOMENT = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:[ T][0-2]\d(?::\d\d){0,2})?")
+_MOMENT_NUMBER = re.compile(r"1[0-9]{9}|1[0-9]{12}|20[0-9]{12}")
+_OPAQUE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}")
+_PAIR = re.compile(
+    r"(?<![\w.\-])(?P<name>[A-Za-z][\w.\-]*+)(?P<between>\\*+[\"']?\s*+[=:]\s*+\\*+[\"']?)"
+    r"(?P<value>(?:(?:bearer|basic|digest)\s++)?[^\s\"'&,;<>\\]++)", re.IGNORECASE,
+)  # fmt: skip
+_HEADER = re.compile(r"(?m)^(?P<name>[A-Za-z][\w\-]*+)(?P<between>: ++)(?P<value>.++)$")
+_TAG = re.compile(r"<(?P<name>[A-Za-z][\w.:\-]*+)(?P<between>[^<>]*+>)(?P<value>[^<>]++)(?=<)")
+_FORM = re.compile(r"[\w.\-\[\]%+]++=[^&\s]*+(?:&[\w.\-\[\]%+]++=[^&\s]*+)*+&?")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],:]|[^\s"{}\[\],:]+|\s+', re.DOTALL)
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_JSON_BEGINS = re.compile(r"(?m)^\s*[\[{]")
+
+
+def readable(value: Any, *, keep: Collection[str] = (), length_max: int = TEXT_LENGTH_MAX) -> str:
+    """Return a text, JSON value or raw body for reading, masked, at most `length_max` characters.
+
+    `keep` are numbers that stay whole, such as the order's own; shorter than 6 characters they are ignored,
+    since a short one could stand in the middle of a card number.
+    """
+    if value in (None, "", b"", {}, []):
+        return ""
+    if isinstance(value, bytes | memoryview | bytearray):
+        text = bytes(value[: 4 * READ_LENGTH_MAX]).decode(errors="replace")
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    if len(text) > READ_LENGTH_MAX:
+        # Not through the middle of a number, whose first half would then look harmless.
+        end = READ_LENGTH_MAX
+        while end and (text[end - 1].isalnum() or text[end - 1] in "+/=-_ "):
+            end -= 1
+        text = text[:end]
+    clean = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
+    masked = _Mask(keep).text(clean)
+    return masked if len(masked) <= length_max else masked[: length_max - 1] + "…"
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a field of this name holds a key, password, token or signature."""
+    plain = _plain(name)
+    return any(part in plain for part in _SECRET_PARTS) or plain.endswith(_SECRET_ENDS)
+
+
+def is_personal(name: str) -> bool:
+    """Say whether a field of this name holds a card, account, phone or identity number."""
+    plain = _plain(name)
+    if plain in _PERSONAL_WORDS:
+        return True
+    return any(part in plain for part in _PERSONAL_PARTS) and not plain.endswith(_ABOUT_IT)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@dataclass
+class _Level:
+    """An object or array of a JSON text that is being read: the name of the value that comes next."""
+
+    is_object: bool
+    inherited: str = ""
+    name: str = ""
+    is_value: bool = False
+
+
+@dataclass
+class _Mask:
+    """Masks one body; `keep` are the numbers that stay whole."""
+
+    keep: Collection[str] = ()
+    _kept: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = sorted({word for word in self.keep if len(word) >= KEPT_LENGTH_MIN}, key=len, reverse=True)
+        either = "|".join([*map(re.escape, words), _UUID])
+        self._kept = re.compile(rf"(?<![A-Za-z0-9])({either})(?![A-Za-z0-9])")
+
+    def text(self, text: str, nested: int = 0) -> str:
+        """Mask a text of any kind: a form, or lines with perhaps a JSON document behind them."""
+        if nested < _NESTED_MAX:
+            if _FORM.fullmatch(text.strip()):
+                return self._form(text.strip(), nested)
+            begins = _JSON_BEGINS.search(text)
+            if begins:
+                head, document = text[: begins.start()], text[begins.start() :]
+                return self._loose(head) + self._document(document, nested)
+        return self._loose(text)
+
+    def value(self, name: str, text: str, nested: int = 0) -> str:
+        """Mask the value of a named field."""
+        if is_secret(name):
+            return HIDDEN if text else ""
+        if is_personal(name):
+            return crypto.mask(text)
+        if self._is_harmless(name, text):
+            return text
+        return self.text(text, nested + 1)
+
+    def _is_harmless(self, name: str, text: str) -> bool:
+        plain = _plain(name)
+        if plain.endswith("at") or any(part in plain for part in _TIME_PARTS):
+            return _MOMENT_NUMBER.fullmatch(text) is not None
+        if any(part in plain for part in _AMOUNT_PARTS):
+            return re.fullmatch(r"-?\d{1,12}(?:\.\d{1,18})?", text) is not None
+        return False
+
+    def _form(self, text: str, nested: int) -> str:
+        lines = []
+        for pair in text.split("&"):
+            name, equals, value = pair.partition("=")
+            name = unquote_plus(name)
+            lines.append(f"{self._by_looks(name)}{equals}{self.value(name, unquote_plus(value), nested)}")
+        return "&\n".join(line for line in lines if line)
+
+    def _document(self, text: str, nested: int) -> str:
+        """Mask a JSON text token by piece, so that one cut off in its middle is masked as well."""
+        is_flat = nested == 0 and "\n" not in text.strip()
+        shown: list[str] = []
+        levels: list[_Level] = [_Level(is_object=False)]
+        for piece in _TOKEN.findall(text):
+            level = levels[-1]
+            if piece in "{[":
+                is_sensitive = is_secret(level.name) or is_personal(level.name)
+                inherited = level.name if is_sensitive else level.inherited
+                levels.append(_Level(is_object=piece == "{", inherited=inherited))
+            elif piece in "}]":
+                levels = levels[:-1] or [_Level(is_object=False)]
+            elif piece == ",":
+                level.name, level.is_value = "", False
+            elif piece == ":":
+                level.is_value = level.is_object
+            elif piece.isspace():
+                shown.append("" if is_flat else piece)
+                continue
+            elif level.is_object and not level.is_value:
+                level.name = _unquoted(piece)
+                shown.append(self._by_looks(piece))
+                continue
+            else:
+                shown.append(self._scalar(piece, level.name or level.inherited, level.inherited, nested))
+                continue
+            shown.append(piece)
+        return "".join(_indented(shown)) if is_flat else "".join(shown)
+
+    def _scalar(self, piece: str, name: str, inherited: str, nested: int) -> str:
+        text = _unquoted(piece)
+        is_quoted = piece.startswith('"')
+        if not is_quoted and text in ("null", "true", "false"):
+            return piece
+        # What a sensitive field holds is sensitive, whatever the fields inside it are called.
+        owner = name if is_secret(name) or is_personal(name) or not inherited else inherited
+        masked = self.value(owner, text, nested)
+        return json.dumps(masked, ensure_ascii=False) if is_quoted else masked
+
+    def _loose(self, text: str) -> str:
+        """Mask what stands in lines, headers, tags and prose."""
+        for shape in (_HEADER, _TAG, _PAIR):
+            text = shape.sub(self._pair, text)
+        return "".join(self._by_looks(part) if is_open else part for is_open, part in self._parts(text))
+
+    def _parts(self, text: str) -> Iterator[tuple[bool, str]]:
+        """Tell the numbers that stay whole, and UUIDs, from the rest."""
+        for index, part in enumerate(self._kept.split(text)):
+            yield index % 2 == 0, part
+
+    def _pair(self, found: re.Match[str]) -> str:
+        name, between, value = found["name"], found["between"], found["value"]
+        if is_secret(name):
+            value = HIDDEN
+        elif is_personal(name):
+            value = crypto.mask(value)
+        return f"{'<' if found.re is _TAG else ''}{name}{between}{value}"
+
+    def _by_looks(self, text: str) -> str:
+        return _OPAQUE.sub(_opaque, _DIGITS.sub(_digits, text))
+
+
+def _digits(found: re.Match[str]) -> str:
+    """Mask a run of digits unless it is a moment, or the tail of an id: few digits, a letter before them."""
+    run = found.group()
+    before = found.string[max(found.start() - 1, 0) : found.start()]
+    count = sum(sign.isdigit() for sign in run)
+    if before.isalpha() and count <= 12:
+        return run
+    moment = _MOMENT.match(found.string, found.start())
+    if moment is not None and moment.end() >= found.end():
+        return run
+    return crypto.mask(run)
+
+
+def _opaque(found: re.Match[str]) -> str:
+    word = found.group()
+    has_both = any(sign.isdigit() for sign in word) and any(sign.isalpha() for sign in word)
+    is_mixed = word.lower() != word and word.upper() != word
+    return f"{word[:4]}…{HIDDEN}" if has_both and (is_mixed or len(word) >= 40) else word
+
+
+def _unquoted(piece: str) -> str:
+    if not piece.startswith('"'):
+        return piece
+    try:
+        text: str = json.loads(piece, strict=False)
+    except ValueError:
+        return piece.strip('"')
+    return text
+
+
+def _indented(pieces: list[str]) -> Iterator[str]:
+    """Put a document that came on one line onto several, as people read it."""
+    depth = 0
+
+    def line() -> str:
+        return "\n" + " " * min(depth, _INDENT_MAX)
+
+    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
+        if piece in ("{", "["):
+            depth += 1
+            yield piece if following in ("}", "]") else piece + line()
+        elif piece == ",":
+            yield piece + line()
+        else:
+            yield ": " if piece == ":" else piece
+        if following in ("}", "]"):
+            depth = max(depth - 1, 0)
+            if piece not in ("{", "["):
+                yield line()

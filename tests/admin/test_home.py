@@ -1,0 +1,231 @@
+"""The home page: what each role sees of today, of what is stuck, and of what waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from diamondpay.lib import clock
+from diamondpay.models import Heartbeat, Preference, User
+from operations import approvals, placement
+from operations.models import Act
+from records import attention, cases
+from records.models import Account, Case, Notification, Payout
+from tests import factories
+from tests.admin import book
+from tests.admin.test_statistics import cells, follow
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> User:
+    """A superuser who is signed in."""
+    user = factories.make_user("boss", is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+def panels(client: Client) -> dict[str, dict[str, Any]]:
+    """Return the panels of the signed-in person's home page."""
+    response = client.get("/admin/")
+    assert response.status_code == 200
+    return {panel["name"]: panel["context"] for panel in response.context["home_panels"]}
+
+
+def first(panel: dict[str, Any]) -> list[str]:
+    """Return the first cell of each row."""
+    return [str(row[0][0]) for row in panel["rows"]]
+
+
+def test_an_empty_platform_has_a_calm_home(client: Client, boss: User) -> None:
+    text = client.get("/admin/").content.decode()
+    for words in (
+        "No orders yet, today or yesterday until now.", "Nothing is stuck.", "No payout waits for a review.",
+        "No act waits for a decision.", "No case is open.", "Every notification arrived or is being retried.",
+        "Every wallet and channel holds more than its payouts of the last 24 hours took.",
+    ):  # fmt: skip
+        assert words in text
+
+
+def test_today_stands_against_yesterday_until_the_same_minute(client: Client, boss: User) -> None:
+    now = clock.now()
+    # Somewhere it is the middle of the day, so that today and yesterday both have a morning.
+    places = ("Asia/Tokyo", "Africa/Cairo", "America/Sao_Paulo", "Pacific/Honolulu", "Pacific/Auckland")
+    zone = next(place for place in places if 5 <= now.astimezone(ZoneInfo(place)).hour < 19)
+    Preference.objects.create(user=boss, key="time_zone", value=zone)
+    acme = book.merchant("Acme")
+    for number, hours in enumerate((1, 2, 3, 25, 26, 20)):
+        order = placement.NewPayment(
+            merchant=acme.merchant, service_id="SVC0001", merchant_order_no=f"n{number}",
+            amount=Decimal(100), party=book.PARTY, sign_type="HMAC-SHA256", source="API_V1",
+        )  # fmt: skip
+        placement.place_payment(order=order, now=now - timedelta(hours=hours))
+    (row,) = panels(client)["today"]["rows"]
+    # The one of twenty hours ago was made yesterday, after this minute of the clock.
+    assert (row["today"]["orders"], row["yesterday"]["orders"]) == ("3", "2")
+    assert (row["today"]["rate"], row["today"]["actual"]) == (Decimal("0.00"), "0.00")
+
+
+def test_the_figures_of_today_equal_the_lists_they_lead_to_a2(client: Client, boss: User) -> None:
+    acme = book.merchant("Acme")
+    book.fund(acme)
+    for number in range(3):
+        book.deposit(acme, f"d{number}", is_paid=number > 0)
+    book.payout(acme, "p")
+    response = client.get("/admin/")
+    found = [cell for cell in cells(response) if cell[0] in ("Today", "Yesterday")]
+    names = {"Today": "Orders", "Yesterday": "Orders"}
+    assert follow([(names[name], url, text) for name, url, text in found if "%" not in text], boss) == len(
+        [cell for cell in found if "%" not in cell[2]]
+    )
+
+
+def test_stuck_orders_are_shown_longest_first_and_say_of_which_nobody_knows(
+    client: Client, boss: User
+) -> None:
+    acme = book.merchant("Acme")
+    book.fund(acme)
+    now = clock.now()
+    placed = []
+    for number in range(7):
+        order = placement.NewPayment(
+            merchant=acme.merchant, service_id="SVC0001", merchant_order_no=f"n{number}",
+            amount=Decimal(100), party=book.PARTY, sign_type="HMAC-SHA256", source="API_V1",
+        )  # fmt: skip
+        placed.append(placement.place_payment(order=order, now=now - timedelta(minutes=15 + number)))
+    book.deposit(acme, "fresh", is_paid=False)
+    payout = placement.place_payout(
+        order=placement.NewPayout(
+            merchant=acme.merchant, service_id="SVC0004", merchant_order_no="slow", amount=Decimal(50),
+            party=book.PARTY, sign_type="HMAC-SHA256", source="API_V1",
+            merchant_channel_id=acme.wallets[0].pk,
+        ),
+        now=now - timedelta(hours=2),
+    )  # fmt: skip
+    book.payout(acme, "quick", is_paid=False)
+    shown = panels(client)
+    stuck = shown["stuck-deposits"]
+    assert [row.split(">")[1].split("<")[0] for row in first(stuck)] == [
+        order.payment_id for order in placed[:1:-1]
+    ]
+    assert stuck["count"] == "7"
+    (row,) = shown["stuck-payouts"]["rows"]
+    assert payout.payout_id in str(row[0][0])
+    assert "Unknown" in str(row[3][0])
+    assert client.get(shown["stuck-payouts"]["url"]).context["messages"]._loaded_messages == []
+
+
+def test_reviews_acts_and_cases_wait_in_their_panels(client: Client, boss: User) -> None:
+    acme = book.merchant("Acme")
+    book.fund(acme)
+    acme.merchant.payout_audit = "manual"
+    acme.merchant.save()
+    waiting = book.payout(acme, "p", is_paid=False)
+    assert waiting.status == 3
+    sent = book.deposit(acme, "d")
+    approvals.request(
+        kind=Act.Kind.ADJUST_BALANCE, object_kind="merchant_channel", object_id=acme.wallets[0].pk,
+        evidence={"amount": "5"}, reason="why", request_id="act-1", user=boss, now=clock.now(),
+    )  # fmt: skip
+    cases.open_once(
+        key="case-1", kind=Case.Kind.PAID_AGAIN, summary="paid twice", now=clock.now(),
+        channel_id=sent.channel_id, payment=sent, amount=Decimal(300), currency_id="CNY",
+    )  # fmt: skip
+    shown = panels(client)
+    assert waiting.payout_id in first(shown["reviews"])[0]
+    assert acme.wallets[0].pk in str(shown["acts"]["rows"][0][2][0])
+    assert "paid again" in first(shown["cases"])[0]
+    for name in ("reviews", "acts", "cases"):
+        opened = client.get(shown[name]["url"])
+        assert (opened.status_code, len(opened.context["cl"].result_list)) == (200, 1)
+    factories.make_customer_service()
+    client.force_login(User.objects.get(username="service"))
+    assert not {"acts", "low-balances", "parts"} & set(panels(client))
+
+
+@pytest.mark.tampers
+def test_notifications_given_up_are_told_with_their_reason_to_their_merchant_alone(client: Client) -> None:
+    acme, rival = book.merchant("Acme"), book.merchant("Rival")
+    for owner in (acme, rival):
+        payment = book.deposit(owner, "d")
+        Notification.objects.filter(payment=payment).update(
+            state="failed", attempt_count=6, due_at=None, finished_at=clock.now(),
+            last_reason=f"HTTP 503 from {owner.merchant.name}",
+        )  # fmt: skip
+    client.force_login(factories.make_merchant_user(acme.merchant))
+    shown = panels(client)
+    (row,) = shown["failed-notifications"]["rows"]
+    assert str(row[2][0]) == "HTTP 503 from Acme"
+    text = client.get("/admin/").content.decode()
+    assert "Rival" not in text
+    assert rival.merchant.pk not in text
+    assert rival.wallets[0].pk not in text
+    opened = client.get(shown["failed-notifications"]["url"])
+    assert len(opened.context["cl"].result_list) == 1
+
+
+def test_a_merchants_user_sees_its_balances_and_its_day_and_nothing_of_the_house(client: Client) -> None:
+    acme, rival = book.merchant("Acme"), book.merchant("Rival")
+    book.fund(acme, "700")
+    book.fund(rival, "900")
+    book.payout(acme, "p", amount="100", is_paid=False)
+    client.force_login(factories.make_merchant_user(acme.merchant))
+    shown = panels(client)
+    assert set(shown) == {"today", "wallets", "stuck-deposits", "stuck-payouts", "failed-notifications"}
+    (wallet,) = shown["wallets"]["rows"]
+    # 100 and the fee of three permille are frozen.
+    assert (wallet["id"], wallet["available"], wallet["frozen"]) == (acme.wallets[0].pk, "599.70", "100.30")
+    assert client.get(wallet["url"]).status_code == 200
+
+
+def test_a_balance_is_low_when_payouts_of_a_day_took_more(client: Client, boss: User) -> None:
+    acme, rival = book.merchant("Acme"), book.merchant("Rival")
+    book.fund(acme, "1000")
+    book.fund(rival, "1000")
+    book.payout(acme, "p1", amount="600")
+    book.payout(rival, "p2", amount="600", is_paid=False)
+    book.payout(rival, "p3", amount="10")
+    low = attention.low_wallets(Account.objects.all(), now=clock.now())
+    # Fees of three permille went with them; what a payout under way has frozen is no longer available.
+    assert [(each.wallet_id, each.balance, each.taken) for each in low] == [
+        (rival.wallets[0].pk, Decimal("388.17"), Decimal(610)),
+        (acme.wallets[0].pk, Decimal("398.20"), Decimal(600)),
+    ]
+    # Nothing ever came in through the channel, so what has gone out is missing there.
+    (channel,) = attention.low_channels(now=clock.now())
+    assert (channel.channel_id, channel.balance, channel.taken) == ("sandbox", Decimal(-610), Decimal(1210))
+    names = [row["name"] for row in panels(client)["low-balances"]["rows"]]
+    assert names == [rival.wallets[0].pk, acme.wallets[0].pk, "sandbox"]
+    book.fund(acme, "5000", request_id="more")
+    assert [each.wallet_id for each in attention.low_wallets(Account.objects.all(), now=clock.now())] == [
+        rival.wallets[0].pk
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(1, "All parts are alive"), (300, "Late")])
+def test_a_background_part_is_late_after_twenty_seconds(
+    client: Client, boss: User, seconds: int, word: str
+) -> None:
+    Heartbeat.objects.create(name="worker", beat_at=clock.now() - timedelta(seconds=seconds))
+    assert word in client.get("/admin/").content.decode()
+
+
+def test_the_home_page_takes_the_same_queries_for_few_and_many_rows(client: Client, boss: User) -> None:
+    acme, other = book.merchant("Acme"), book.merchant("Other")
+    book.fund(acme)
+    counts = []
+    for start, count in ((1, 6), (10, 1), (20, 4)):
+        book.fill(acme, other, boss, start=start, count=count)
+        with CaptureQueriesContext(connection) as captured:
+            client.get("/admin/")
+        counts.append(len(captured))
+    assert counts[1] == counts[2] <= 42
+    assert Payout.objects.count() == 11
