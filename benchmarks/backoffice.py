@@ -111,7 +111,7 @@ def measure(*, place: stage.Place, sizes: Sizes) -> report.Report:
         checked.append(
             stock.book_note(place)
             if count <= _CHECKED_MAX
-            else f"The book of {count:,} was filled by the same statements and not checked: it takes too long."
+            else f"The book of {count:,} was filled by the same statements; checking it takes too long."
         )
     return report.Report(
         title=TITLE,

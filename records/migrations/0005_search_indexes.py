@@ -41,7 +41,8 @@ class Migration(migrations.Migration):
             models.Index(
                 fields=["actual_amount", "-created_at"],
                 name="payment_other_amount",
-                condition=Q(actual_amount__gt=F("requested_amount")) | Q(actual_amount__lt=F("requested_amount")),
+                condition=Q(actual_amount__gt=F("requested_amount"))
+                | Q(actual_amount__lt=F("requested_amount")),
             ),
         ),
         migrations.AddIndex(

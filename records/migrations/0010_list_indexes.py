@@ -5,73 +5,127 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('channels', '0002_reference'),
-        ('merchants', '0001_initial'),
-        ('records', '0009_failed_notifications'),
+        ("channels", "0002_reference"),
+        ("merchants", "0001_initial"),
+        ("records", "0009_failed_notifications"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='balancerecord',
-            index=models.Index(condition=models.Q(('merchant__isnull', False)), fields=['channel', '-created_at', '-id'], name='entry_of_channel'),
+            model_name="balancerecord",
+            index=models.Index(
+                condition=models.Q(("merchant__isnull", False)),
+                fields=["channel", "-created_at", "-id"],
+                name="entry_of_channel",
+            ),
         ),
         migrations.AddIndex(
-            model_name='balancerecord',
-            index=models.Index(condition=models.Q(('change_type__in', ['manual_adjustment', 'manual_supplement', 'transfer_out', 'transfer_in', 'deposit_refund', 'suspense', 'exchange', 'reversal']), ('merchant__isnull', False)), fields=['change_type', '-created_at', '-id'], name='entry_of_rare_type'),
+            model_name="balancerecord",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "change_type__in",
+                        [
+                            "manual_adjustment",
+                            "manual_supplement",
+                            "transfer_out",
+                            "transfer_in",
+                            "deposit_refund",
+                            "suspense",
+                            "exchange",
+                            "reversal",
+                        ],
+                    ),
+                    ("merchant__isnull", False),
+                ),
+                fields=["change_type", "-created_at", "-id"],
+                name="entry_of_rare_type",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('status', 1), _negated=True), fields=['status', '-created_at', '-id'], name='payment_of_status'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("status", 1), _negated=True),
+                fields=["status", "-created_at", "-id"],
+                name="payment_of_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('status', 1), _negated=True), fields=['merchant', 'status', '-created_at', '-id'], name='payment_merchant_status'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("status", 1), _negated=True),
+                fields=["merchant", "status", "-created_at", "-id"],
+                name="payment_merchant_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['service', '-created_at', '-id'], name='payment_of_service'),
+            model_name="payment",
+            index=models.Index(fields=["service", "-created_at", "-id"], name="payment_of_service"),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['channel', '-created_at', '-id'], name='payment_of_channel'),
+            model_name="payment",
+            index=models.Index(fields=["channel", "-created_at", "-id"], name="payment_of_channel"),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('completed_at__isnull', False)), fields=['-completed_at'], name='payment_completed'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("completed_at__isnull", False)),
+                fields=["-completed_at"],
+                name="payment_completed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('is_test', True)), fields=['-created_at', '-id'], name='payment_tests'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("is_test", True)), fields=["-created_at", "-id"], name="payment_tests"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('status', 1), _negated=True), fields=['status', '-created_at', '-id'], name='payout_of_status'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("status", 1), _negated=True),
+                fields=["status", "-created_at", "-id"],
+                name="payout_of_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('status', 1), _negated=True), fields=['merchant', 'status', '-created_at', '-id'], name='payout_merchant_status'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("status", 1), _negated=True),
+                fields=["merchant", "status", "-created_at", "-id"],
+                name="payout_merchant_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['service', '-created_at', '-id'], name='payout_of_service'),
+            model_name="payout",
+            index=models.Index(fields=["service", "-created_at", "-id"], name="payout_of_service"),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['channel', '-created_at', '-id'], name='payout_of_channel'),
+            model_name="payout",
+            index=models.Index(fields=["channel", "-created_at", "-id"], name="payout_of_channel"),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('completed_at__isnull', False)), fields=['-completed_at'], name='payout_completed'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("completed_at__isnull", False)),
+                fields=["-completed_at"],
+                name="payout_completed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('is_test', True)), fields=['-created_at', '-id'], name='payout_tests'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("is_test", True)), fields=["-created_at", "-id"], name="payout_tests"
+            ),
         ),
         migrations.AddIndex(
-            model_name='upstreamcallback',
-            index=models.Index(condition=models.Q(('outcome__in', ['duplicate', 'suspense', 'noted', 'refused'])), fields=['outcome', '-received_at', '-id'], name='callback_of_outcome'),
+            model_name="upstreamcallback",
+            index=models.Index(
+                condition=models.Q(("outcome__in", ["duplicate", "suspense", "noted", "refused"])),
+                fields=["outcome", "-received_at", "-id"],
+                name="callback_of_outcome",
+            ),
         ),
     ]
