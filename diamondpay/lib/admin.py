@@ -285,6 +285,12 @@ class Audited(Scoped):
 class AuditedAdmin(Audited, ScopedAdmin):
     """A page on which people change rows. Each write leaves an audit row in the same transaction (A1)."""
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Refuse what no form of ours offers: with it Django would make a new row of a changed one."""
+        if "_saveasnew" in request.POST:
+            raise PermissionDenied
+        return super().changeform_view(request, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, remembering how the row was."""
         form.row_before = admin_forms.snapshot(self.model._base_manager.get(pk=obj.pk)) if change else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
@@ -15,7 +15,18 @@ from merchants.registration import Registered
 from operations import approvals, placement
 from operations.models import Act
 from records import cases, ledger, payments, payouts, transfers
-from records.models import Actor, Case, Notification, NotificationAttempt, Payment, Payout, UpstreamCallback
+from records.models import (
+    Actor,
+    Case,
+    ExportJob,
+    ExportSchedule,
+    ExportTemplate,
+    Notification,
+    NotificationAttempt,
+    Payment,
+    Payout,
+    UpstreamCallback,
+)
 from tests import factories
 
 # Nothing listens there, so every order's fate is unknown until the test decides it.
@@ -82,6 +93,16 @@ def fund(owner: Registered, amount: str = "100000", *, request_id: str = "") -> 
         merchant_channel=owner.wallets[0], amount=Decimal(amount), reason="opening", now=clock.now(),
         request_id=request_id or f"fund-{owner.merchant.pk}", actor="tests",
     )  # fmt: skip
+
+
+def files(user: User) -> None:
+    """Write a file that somebody asked for, a template and a schedule."""
+    now = user.date_joined
+    ExportJob.objects.create(requested_by=user, kind="payment", format="csv", zone="UTC", requested_at=now)
+    chosen = ExportTemplate.objects.create(owner=user, kind="payment", name="theirs")
+    ExportSchedule.objects.create(
+        owner=user, kind="payment", name="theirs", template=chosen, time_of_day=time(6), zone="UTC"
+    )
 
 
 def fill(owner: Registered, other: Registered, user: User, *, start: int, count: int) -> None:

@@ -13,15 +13,18 @@ from django.test import Client
 from diamondpay.models import AuditRow, Heartbeat, Preference, User
 from merchants.models import Credential
 from operations.models import Act
-from records.models import Notification, Payment, UpstreamCall
+from records.models import ExportJob, ExportSchedule, ExportTemplate, Notification, Payment, UpstreamCall
 from tests import factories
 from tests.admin import book
 from tests.admin.test_lists import url_of
 
 pytestmark = pytest.mark.django_db
 
+# Of the files, a person edits their own templates and schedules, and may cancel or retry a job.
+_OWN_FILES = (ExportTemplate, ExportSchedule)
 RECORDS: list[Any] = [
-    *apps.get_app_config("records").get_models(), Act, AuditRow, Credential, Heartbeat, Preference,
+    *(model for model in apps.get_app_config("records").get_models() if model not in _OWN_FILES),
+    Act, AuditRow, Credential, Heartbeat, Preference,
 ]  # fmt: skip
 
 
@@ -32,6 +35,7 @@ def filled(client: Client) -> User:
     acme, other = book.merchant("Acme"), book.merchant("Other")
     book.fund(acme)
     book.fill(acme, other, user, start=1, count=1)
+    book.files(user)
     Preference.objects.create(user=user, key="time_zone", value="UTC")
     Heartbeat.objects.create(name="worker", beat_at=user.date_joined)
     client.force_login(user)
@@ -70,13 +74,20 @@ def test_records_refuse_every_write_and_nothing_changes(client: Client, filled: 
 
 
 def test_every_record_has_a_page_that_offers_no_button(client: Client, filled: User) -> None:
-    for model in RECORDS:
+    for model in (found for found in RECORDS if found is not ExportJob):
         row = model._default_manager.order_by("pk").first()
         response = client.get(url_of(model, "change", row.pk))
         assert response.status_code == 200
         main = response.content.decode().partition("<main")[2]
         assert "<input" not in main
         assert "<form" not in main
+
+
+def test_no_form_is_saved_as_a_new_row(client: Client, filled: User) -> None:
+    before = state_of(ExportSchedule)
+    row = ExportSchedule.objects.get()
+    answer = client.post(url_of(ExportSchedule, "change", row.pk), {"_saveasnew": "1"})
+    assert (answer.status_code, state_of(ExportSchedule)) == (403, before)
 
 
 def test_no_list_offers_a_bulk_action(client: Client, filled: User) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import time
-
 import pytest
 from django.contrib import admin
 from django.test import Client
@@ -12,7 +10,7 @@ from diamondpay.models import AuditRow, Heartbeat, Preference, SavedView, User
 from merchants import access
 from merchants.models import AllowedAddress, Membership, Merchant
 from merchants.registration import Registered
-from records.models import ExportJob, ExportSchedule, ExportTemplate, Payment
+from records.models import Payment
 from tests import factories
 from tests.admin import book
 from tests.admin.test_lists import rows, url_of
@@ -33,14 +31,7 @@ def both(client: Client) -> tuple[Registered, Registered, User]:
         factories.bound_service(owner.wallets[0], "SVC0001", 1, 9)
         AllowedAddress.objects.create(merchant=owner.merchant, network="203.0.113.7/32")
     SavedView.objects.create(owner=operator, page="payments", name="theirs", query="")
-    now = operator.date_joined
-    ExportJob.objects.create(
-        requested_by=operator, kind="payment", format="csv", zone="UTC", requested_at=now
-    )
-    chosen = ExportTemplate.objects.create(owner=operator, kind="payment", name="theirs")
-    ExportSchedule.objects.create(
-        owner=operator, kind="payment", name="theirs", template=chosen, time_of_day=time(6), zone="UTC"
-    )
+    book.files(operator)
     Preference.objects.create(user=operator, key="theirs", value=1)
     Heartbeat.objects.create(name="worker", beat_at=operator.date_joined)
     Membership.objects.create(user=operator, merchant=third.merchant)
