@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from diamondpay.models import Preference, SavedView
@@ -92,7 +92,7 @@ def test_typing_the_beginning_of_a_name_and_enter_applies_it(
         visit.page.wait_for_selector("ul.chips >> text=Other")
         assert numbers(visit) == ["b1", "b0"]
         visit.page.click("ul.chips >> text=Other")
-        visit.page.wait_for_function("document.querySelectorAll('#result_list tbody tr').length === 5")
+        expect(visit.page.locator("#result_list tbody tr")).to_have_count(5)
         assert visit.complaints == []
 
 
@@ -147,7 +147,7 @@ def test_columns_are_chosen_and_moved_and_stay(
         assert page.locator("#result_list th").all_inner_texts() == headings
         page.click(".columns-menu > summary")
         page.click(".columns-menu >> text=Usual columns")
-        page.wait_for_function("document.querySelectorAll('#result_list th').length === 12")
+        expect(page.locator("#result_list th")).to_have_count(12)
         assert not Preference.objects.filter(key="columns:payment").exists()
         assert visit.complaints == []
 
@@ -191,14 +191,14 @@ def test_a_late_count_arrives_and_pages_are_turned(
         visit.sign_in("boss")
         visit.open("/RecordPayment")
         visit.page.click(".rows-choice button[value='25']")
-        visit.page.wait_for_function("document.querySelectorAll('#result_list tbody tr').length === 25")
+        expect(visit.page.locator("#result_list tbody tr")).to_have_count(25)
         visit.open("/RecordPayment?amount_min=1")
         visit.page.wait_for_selector(".sums .count >> text=29")
         visit.page.click("a[rel=next]")
-        visit.page.wait_for_function("document.querySelectorAll('#result_list tbody tr').length === 4")
+        expect(visit.page.locator("#result_list tbody tr")).to_have_count(4)
         assert visit.page.inner_text(".pages .where").startswith("26–29")
         visit.page.click("a[rel=prev]")
-        visit.page.wait_for_function("document.querySelectorAll('#result_list tbody tr').length === 25")
+        expect(visit.page.locator("#result_list tbody tr")).to_have_count(25)
         assert visit.page.locator("a[rel=prev]").count() == 0
         assert visit.complaints == []
 
