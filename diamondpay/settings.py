@@ -165,13 +165,15 @@ STATEMENT_SECONDS_MAX = environment.integer(
 def _application_database() -> dict[str, Any]:
     """Return the application's connection: pooled where many threads share it, bounded where people wait."""
     found: dict[str, Any] = environment.database(_DATABASE_URL or _NOWHERE, name="DATABASE_URL")
-    found["CONN_HEALTH_CHECKS"] = True
+    # Pooled connections are looked at by a backend of our own, others by Django.
+    found["CONN_HEALTH_CHECKS"] = not DATABASE_POOL_SIZE
     found["OPTIONS"].setdefault("connect_timeout", "5")
     # Only hand-written statements (lib/sql.py) send values beside the text, and so only they are prepared.
     found["OPTIONS"]["prepare_threshold"] = PREPARED_AFTER_RUNS if HAS_PREPARED_STATEMENTS else None
     if STATEMENT_SECONDS_MAX:
         found["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_SECONDS_MAX * 1000}"
     if DATABASE_POOL_SIZE:
+        found["ENGINE"] = "diamondpay.lib.postgresql"
         found["OPTIONS"]["pool"] = {
             "min_size": 1,
             "max_size": DATABASE_POOL_SIZE,

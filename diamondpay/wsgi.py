@@ -7,6 +7,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "diamondpay.settings")
 os.environ.setdefault("DIAMONDPAY_DATABASE_POOL_SIZE", "10")
 os.environ.setdefault("DIAMONDPAY_STATEMENT_SECONDS_MAX", "30")
 
+import gc
+
 from django.core.wsgi import get_wsgi_application
 
 from diamondpay import celery
@@ -14,3 +16,6 @@ from diamondpay import celery
 __all__ = ["application", "celery"]
 
 application = get_wsgi_application()
+# What is loaded by now stays for good; without this each full collection walks all of it again.
+gc.collect()
+gc.freeze()
