@@ -71,21 +71,31 @@ def query_schedule(attempt: PayoutAttempt, now: datetime) -> datetime:
 
 def note_query(*, attempt: PayoutAttempt, inquiry: base.Inquiry, now: datetime) -> None:
     """Keep one query for the order's timeline."""
-    note_call(attempt, UpstreamCall.Purpose.QUERY, inquiry.state, inquiry.exchange, inquiry.reason, now)
+    _note_call(attempt, UpstreamCall.Purpose.QUERY, inquiry.state, inquiry.exchange, inquiry.reason, now)
 
 
-def note_call(
+def note_submission(*, attempt: PayoutAttempt, submission: base.Submission, now: datetime) -> None:
+    """Keep one submission for the order's timeline."""
+    _note_call(
+        attempt, UpstreamCall.Purpose.SUBMIT, submission.outcome, submission.exchange, submission.reason, now,
+        cause=submission.cause,
+    )  # fmt: skip
+
+
+def _note_call(
     attempt: PayoutAttempt,
     purpose: UpstreamCall.Purpose,
     outcome: str,
     exchange: base.Exchange,
     reason: str,
     now: datetime,
+    cause: base.RefusalCause = base.RefusalCause.OTHER,
 ) -> None:
     UpstreamCall.objects.create(
         attempt=attempt,
         purpose=purpose,
         outcome=outcome,
+        cause=cause,
         request=exchange.request,
         response=exchange.response,
         http_status=exchange.http_status,

@@ -111,6 +111,7 @@ def _not_accepted(*, payment_pk: int, submission: base.Submission, now: datetime
         exchange=submission.exchange,
         reason=submission.reason,
         now=now,
+        cause=submission.cause,
     )
     is_open = payment.status == PaymentStatus.IN_PROGRESS
     if submission.outcome is base.SubmissionOutcome.REFUSED and is_open:
@@ -143,9 +144,20 @@ def _is_number_taken(refusal: IntegrityError) -> bool:
     return transactions.constraint_name(refusal) == "payment_channel_order_no_once"
 
 
+def has_taken_number(payment: Payment) -> bool:
+    """Say whether the upstream accepted the order under a number that belongs to another one (D7)."""
+    if payment.submitted_at is None or payment.channel_order_no:
+        return False
+    return Case.objects.filter(key=_taken_number_key(payment)).exists()
+
+
+def _taken_number_key(payment: Payment) -> str:
+    return f"channel-order-no:{payment.channel_id}:{payment.payment_id}"
+
+
 def _report_taken_number(*, payment: Payment, channel_order_no: str, now: datetime) -> Case:
     return cases.open_once(
-        key=f"channel-order-no:{payment.channel_id}:{payment.payment_id}",
+        key=_taken_number_key(payment),
         kind=Case.Kind.CONTRADICTION,
         payment=payment,
         now=now,
@@ -272,12 +284,14 @@ def note_call(
     exchange: base.Exchange,
     reason: str,
     now: datetime,
+    cause: base.RefusalCause = base.RefusalCause.OTHER,
 ) -> None:
     """Keep one call to the upstream for the order's timeline; the adapter has masked it."""
     UpstreamCall.objects.create(
         payment=payment,
         purpose=purpose,
         outcome=outcome,
+        cause=cause,
         request=exchange.request,
         response=exchange.response,
         http_status=exchange.http_status,

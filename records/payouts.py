@@ -26,7 +26,6 @@ from records.models import (
     PayoutAttempt,
     PayoutStatus,
     PostingKind,
-    UpstreamCall,
 )
 
 State = PayoutAttempt.State
@@ -115,9 +114,7 @@ def _refuse_own_review(payout: Payout, user: User) -> None:
 def submitted(*, attempt_pk: int, submission: base.Submission, now: datetime) -> Payout:
     """Write down what the upstream answered: accepted, definitely refused, or unknown (P5)."""
     attempt, payout = locked_attempt(attempt_pk)
-    attempts.note_call(
-        attempt, UpstreamCall.Purpose.SUBMIT, submission.outcome, submission.exchange, submission.reason, now
-    )
+    attempts.note_submission(attempt=attempt, submission=submission, now=now)
     if attempt.state not in attempts.LIVE:
         return payout
     if submission.outcome is base.SubmissionOutcome.REFUSED:

@@ -16,7 +16,7 @@ from django.db.models import Min
 from diamondpay.lib import sql
 from merchants.models import MerchantChannel
 from records import totals
-from records.models import Account, Notification, UpstreamCallback
+from records.models import Account, Notification, Payment, Payout, UpstreamCall, UpstreamCallback
 
 
 class PaymentRow(NamedTuple):
@@ -173,6 +173,17 @@ def merchant_wallets(*, merchant_id: str) -> list[WalletRow]:
             "id", "name", "channel__name", "currency_id"
         )
     ]
+
+
+def refusal_cause(order: Payment | Payout) -> str:
+    """Return why the upstream refused an order that failed when it was handed over; "" where it said no
+    more.
+    """
+    is_payment = isinstance(order, Payment)
+    calls = UpstreamCall.objects.filter(
+        **{"payment" if is_payment else "attempt__payout": order}, purpose=UpstreamCall.Purpose.SUBMIT
+    )
+    return calls.order_by("-id").values_list("cause", flat=True).first() or ""
 
 
 def oldest_due_notification_seconds(now: datetime) -> float | None:

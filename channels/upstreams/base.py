@@ -33,6 +33,13 @@ class SubmissionOutcome(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class RefusalCause(enum.StrEnum):
+    """Why an upstream refused an order, where a merchant can mend it; "" for every other reason."""
+
+    OTHER = ""
+    ACCOUNT_UNKNOWN = "account_unknown"
+
+
 class UpstreamState(enum.StrEnum):
     """What the upstream says of an order when asked, or in a callback."""
 
@@ -109,7 +116,10 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The answer to a submission. Units: display_amount is what the payer must really send, major units."""
+    """The answer to a submission. Units: display_amount is what the payer must really send, major units.
+
+    `cause` says more of a refusal and of nothing else.
+    """
 
     outcome: SubmissionOutcome
     exchange: Exchange
@@ -119,6 +129,7 @@ class Submission:
     receiver: Receiver | None = None
     display_amount: Decimal | None = None
     reason: str = ""
+    cause: RefusalCause = RefusalCause.OTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Bank, Channel, Currency, FeeType, Service
+from channels.upstreams.base import RefusalCause
 from diamondpay.lib.fields import MoneyField
 from merchants.models import Merchant, MerchantChannel
 
@@ -43,6 +44,10 @@ class SignType(models.TextChoices):
 
     MD5 = "MD5", "MD5"
     HMAC_SHA256 = "HMAC-SHA256", "HMAC-SHA256"
+
+
+# Why an upstream refused, where a merchant can mend it (`channels.upstreams.base.RefusalCause`).
+CAUSES = [(RefusalCause.ACCOUNT_UNKNOWN.value, _("There is no such account"))]
 
 
 class Order(models.Model):
@@ -277,6 +282,10 @@ class UpstreamCall(models.Model):
     )
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
     outcome = models.CharField(_("outcome"), max_length=16)
+    # Has a default in the database, because the hand-written statement of accepted orders leaves it out.
+    cause = models.CharField(
+        _("cause of a refusal"), max_length=16, choices=CAUSES, blank=True, default="", db_default=""
+    )
     request = models.TextField(_("request"), blank=True)
     response = models.TextField(_("response"), blank=True)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)

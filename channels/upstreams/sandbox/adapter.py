@@ -19,6 +19,7 @@ from channels.upstreams.base import (
     PayoutRequest,
     RawCallback,
     Receiver,
+    RefusalCause,
     SettingField,
     Submission,
     SubmissionOutcome,
@@ -237,8 +238,13 @@ def _submission(*, sent: dict[str, object], heard: _Heard) -> Submission:
             and code == wire.ORDER_REFUSED
             and heard.fields.get("reference") == sent["reference"]
         )
-        outcome = SubmissionOutcome.REFUSED if is_refused else SubmissionOutcome.UNKNOWN
-        return Submission(outcome=outcome, exchange=heard.exchange, reason=reason or code)
+        is_account_unknown = is_refused and heard.fields.get("cause") == wire.ACCOUNT_UNKNOWN
+        return Submission(
+            outcome=SubmissionOutcome.REFUSED if is_refused else SubmissionOutcome.UNKNOWN,
+            exchange=heard.exchange,
+            reason=reason or code,
+            cause=RefusalCause.ACCOUNT_UNKNOWN if is_account_unknown else RefusalCause.OTHER,
+        )
     except wire.Unreadable as fault:
         reason = f"unreadable answer: {fault}"
         return Submission(outcome=SubmissionOutcome.UNKNOWN, exchange=heard.exchange, reason=reason)

@@ -36,6 +36,7 @@ class Mode(enum.StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     BAD_SIGNATURE = "bad_signature"
     REFUSE = "refuse"
+    REFUSE_ACCOUNT = "refuse_account"
 
 
 EXPLANATIONS: dict[Mode, str] = {
@@ -52,6 +53,7 @@ EXPLANATIONS: dict[Mode, str] = {
     Mode.WRONG_AMOUNT: "the amount that moves is not the amount ordered",
     Mode.BAD_SIGNATURE: "signs answers and callbacks wrongly",
     Mode.REFUSE: "refuses every new order, signed",
+    Mode.REFUSE_ACCOUNT: "refuses every new order: there is no such account",
 }
 
 

@@ -81,6 +81,8 @@ class SignedApi:
             return self._signed(call, account, 400, {"code": "unreadable", "reason": str(fault)})
         except upstreams.OrderRefused as refusal:
             refused = {"code": wire.ORDER_REFUSED, "reason": str(refusal), "reference": reference}
+            if refusal.cause:
+                refused["cause"] = refusal.cause
             return self._signed(call, account, 422, refused)
         except upstreams.ReferenceConflict as conflict:
             told = {"code": wire.REFERENCE_CONFLICT, "reason": str(conflict), "reference": reference}

@@ -46,7 +46,11 @@ _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 class OrderRefused(Exception):
-    """The order is not taken, and none with its reference exists."""
+    """The order is not taken, and none with its reference exists. `cause` is the wire's word, or ""."""
+
+    def __init__(self, reason: str, cause: str = "") -> None:
+        self.cause = cause
+        super().__init__(reason)
 
 
 class ReferenceConflict(Exception):
@@ -129,13 +133,19 @@ class Upstream:
             raise (OrderRefused if kept is None else ReferenceConflict)(str(fault)) from fault
         fingerprint = self._fingerprint(account, direction, content)
         if kept is None:
-            if self.behaviour(account).mode is Mode.REFUSE:
-                raise OrderRefused("the sandbox was told to refuse")
+            self._refuse_where_told(account)
             kept = self.book.add(self._new_order(account, direction, reference, content, fingerprint, now))
         if kept.fingerprint != fingerprint:
             raise ReferenceConflict(f"reference {reference} already has an order of other content")
         self._wake_courier()
         return kept
+
+    def _refuse_where_told(self, account: str) -> None:
+        match self.behaviour(account).mode:
+            case Mode.REFUSE:
+                raise OrderRefused("the sandbox was told to refuse")
+            case Mode.REFUSE_ACCOUNT:
+                raise OrderRefused("there is no such account", cause=wire.ACCOUNT_UNKNOWN)
 
     def _fingerprint(self, account: str, direction: Direction, content: _Content) -> str:
         # Where to call back and until when are not what was ordered: after a move to another host, a repeat

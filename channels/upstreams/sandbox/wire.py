@@ -16,6 +16,8 @@ ORDERS_PATH = "/v1/orders/"
 # Codes of a signed "no". Only ORDER_REFUSED says that no order with this reference exists.
 ORDER_REFUSED = "order_refused"
 REFERENCE_CONFLICT = "reference_conflict"
+# The cause of a refusal: the payer's or recipient's account does not exist.
+ACCOUNT_UNKNOWN = "account_unknown"
 
 _AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3,5}", re.ASCII)

@@ -9,13 +9,14 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from channels.models import Direction
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
 from operations import placement
-from records import queries
+from records import payments, queries
 from records.dialects import gateway
 from records.models import Payment, PaymentStatus, Source
 
@@ -43,7 +44,10 @@ class CreatePayment(views.GatewayView):
         )
         payment = placement.place_payment(order=self._order(call), now=call.now)
         if payment.status == PaymentStatus.FAILED:
-            raise ApiError("0013", payment.error_message)
+            raise views.refused_by_upstream(payment, creation_code=self.creation_code)
+        if payments.has_taken_number(payment):
+            words = _("The upstream took it for another order. Do not send the payer there; query the order.")
+            raise ApiError("0024", words)
         return answer({"error_code": SUCCESS, "data": self.created(payment)})
 
     def _order(self, call: authentication.SignedCall) -> placement.NewPayment:

@@ -38,7 +38,7 @@ class CreatePayout(views.GatewayView):
         )
         payout = placement.place_payout(order=self._order(call), now=call.now)
         if payout.status == PayoutStatus.FAILED:
-            raise ApiError("0017", payout.error_message)
+            raise views.refused_by_upstream(payout, creation_code=self.creation_code)
         return answer({"error_code": SUCCESS, "data": {"payout_id": payout.payout_id}})
 
     def _order(self, call: authentication.SignedCall) -> placement.NewPayout:

@@ -21,7 +21,9 @@ from merchants import credentials
 from merchants.api.gateway import fields
 from merchants.api.gateway.errors import ApiError, translate
 from merchants.models import Credential
+from records import queries
 from records.dialects import gateway
+from records.models import Payment, Payout
 
 # Names that every signed call may carry beside its own.
 SIGNING_NAMES = ("platform_id", "request_time", "sign", "sign_type")
@@ -64,6 +66,12 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 
 unknown_address.csrf_exempt = True  # type: ignore[attr-defined]
+
+
+def refused_by_upstream(order: Payment | Payout, *, creation_code: str) -> ApiError:
+    """Return the refusal of an order that its upstream did not take, the same on every repeat."""
+    is_account_unknown = queries.refusal_cause(order) == base.RefusalCause.ACCOUNT_UNKNOWN
+    return ApiError("0008" if is_account_unknown else creation_code, order.error_message)
 
 
 def party(read: fields.Reader, *, is_recipient: bool = False) -> base.Party:

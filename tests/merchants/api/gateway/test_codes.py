@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import psycopg
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -13,10 +14,13 @@ from channels.models import Channel, Service
 from diamondpay.lib import errors
 from merchants.api.gateway.errors import CODES, WORDS, translate
 from merchants.models import AllowedAddress, Merchant, MerchantService
-from records.models import Payment, Payout
+from records.models import BalanceRecord, Case, Payment, PaymentStatus, Payout, PayoutStatus
 from tests import factories
 from tests.merchants.api.gateway.conftest import Caller, fund
 from tests.support.sandbox import Sandbox
+from tests.support.scripted_upstream import NAME, ScriptedUpstream, accepted, upstream
+
+__all__ = ["upstream"]
 
 
 def refused(caller: Caller, code: str, words: str, path: str = "/v1/payments", **changes: object) -> None:
@@ -264,16 +268,44 @@ def test_0001_with_503_when_the_database_is_busy_or_nobody_foresaw_it(caller: Ca
         assert (response.status_code, json.loads(response.content)["error_code"]) == (503, "0001")
 
 
-def test_0008_0024_0025_translate_what_the_domain_may_raise() -> None:
-    """No request reaches these by itself: a card register, and updates that lost a race inside a creation."""
-    conflict = errors.StatusConflict(order="PM1", current="a", wanted="b")
-    for fault, code in (
-        (errors.BankCardUnknown(), "0008"),
-        (conflict, "0024"),
-        (errors.LedgerRefused(), "0025"),
-    ):
-        response = translate(fault, creation_code="0013")
-        assert (response.status_code, json.loads(response.content)["error_code"]) == (200, code)
+def test_0008_when_the_upstream_knows_no_such_account_and_again_on_a_repeat(
+    caller: Caller, sandbox: Sandbox
+) -> None:
+    fund(caller)
+    sandbox.behaviour("refuse_account")
+    for path, params in (("/v1/payments", caller.payment()), ("/v2/payouts", caller.payout())):
+        answer = caller.post(path, params)
+        assert answer == {"error_code": "0008", "error_msg": "there is no such account"}
+        assert caller.post(path, params) == answer
+    assert Payment.objects.get().status == PaymentStatus.FAILED
+    assert Payout.objects.get().status == PayoutStatus.FAILED
+    balances = caller.get("/v2/platforms/balance")["data"]
+    assert (balances["total_balance"], balances["total_frozen_balance"]) == (100000, 0)
+
+
+def test_0024_when_the_upstream_names_the_number_of_another_order_d7(
+    caller: Caller, upstream: ScriptedUpstream
+) -> None:
+    Channel.objects.update(upstream=NAME)
+    upstream.answers = [accepted("UP-1"), accepted("UP-1")]
+    assert caller.post("/v1/payments", caller.payment())["error_code"] == "0000"
+    params = caller.payment()
+    answer = caller.post("/v1/payments", params)
+    assert answer["error_code"] == "0024"
+    assert "Do not send the payer there" in answer["error_msg"]
+    assert caller.post("/v1/payments", params) == answer
+    second = Payment.objects.get(merchant_order_no=params["payment_cl_id"])
+    assert (second.status, second.channel_order_no) == (PaymentStatus.IN_PROGRESS, "")
+    assert [case.kind for case in second.cases.all()] == [Case.Kind.CONTRADICTION]
+
+
+@pytest.mark.tampers
+def test_0025_when_a_wallet_has_lost_an_account(caller: Caller, owner_connection: psycopg.Connection) -> None:
+    fund(caller)
+    owner_connection.execute("ALTER TABLE records_account DISABLE TRIGGER USER")
+    owner_connection.execute("DELETE FROM records_account WHERE kind = 'frozen'")
+    refused(caller, "0025", "no accounts", "/v1/payouts")
+    assert BalanceRecord.objects.filter(account__kind="available").count() == 1
 
 
 def test_every_refusal_of_the_domain_has_a_listed_code() -> None:
