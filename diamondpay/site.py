@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils import timezone
@@ -23,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit, preferences
 from diamondpay.lib import admin as model_pages
-from diamondpay.lib import clock, pages
+from diamondpay.lib import clock, deadlines, pages
 from diamondpay.models import User
 from merchants import access
 
@@ -267,10 +269,15 @@ class Site(admin.AdminSite):
         @wraps(checked)
         def in_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with timezone.override(preferences.zone_of(request.user)):
-                response = checked(request, *args, **kwargs)
-                # A template response would be rendered after this block, in the server's zone.
-                if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
-                    response.render()
+                try:
+                    response = checked(request, *args, **kwargs)
+                    # A template response would be rendered after this block, in the server's zone.
+                    if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                        response.render()
+                except (DatabaseError, deadlines.TookTooLong) as fault:
+                    if not deadlines.is_given_up(fault):
+                        raise
+                    return render(request, "admin/took_too_long.html", status=HTTPStatus.SERVICE_UNAVAILABLE)
                 return response
 
         return in_zone

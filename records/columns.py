@@ -193,14 +193,15 @@ def _entries() -> tuple[Column, ...]:
 
 def _transfers() -> tuple[Column, ...]:
     table = Table(BalanceTransfer)
+    named: dict[str, Any] = {"is_card": True, "is_named": True}
     return (
         table.identifier("request_id", opens=lambda row: page_of("balancetransfer", row.pk), is_card=True),
         table.moment("created_at", is_card=True),
-        _merchant(table, "source_merchant_id", label=_("source merchant"), is_card=True),
+        _merchant(table, "source_merchant_id", label=_("source merchant"), **named),
         table.text("source_id", label=_("source wallet")),
-        _merchant(table, "destination_merchant_id", label=_("destination merchant"), is_card=True),
+        _merchant(table, "destination_merchant_id", label=_("destination merchant"), **named),
         table.text("destination_id", label=_("destination wallet")),
-        table.amount("amount", is_card=True),
+        table.amount("amount", **named),
         table.text("currency_id", label=_("currency type")),
         table.text("operator.username", label=_("operator"), permission=UPSTREAM),
         table.text("reason", css="cut"),
@@ -303,6 +304,7 @@ def _linked(text: Any, url: str) -> Any:
 
 def _wallets() -> tuple[Column, ...]:
     table = Table(Account)
+    named: dict[str, Any] = {"is_card": True, "is_named": True}
     # Both balances of a wallet stand beside each other; the index of a wallet's accounts finds the other.
     frozen = Account.objects.filter(
         merchant_channel=OuterRef("merchant_channel"), kind=Account.Kind.FROZEN
@@ -314,11 +316,14 @@ def _wallets() -> tuple[Column, ...]:
         ),
         _merchant(table, is_card=True),
         table.text("merchant.name", label=_("merchant name"), css="cut"),
-        table.text("channel_id", label=_("channel"), permission=UPSTREAM),
-        table.amount("balance", label=_("available"), is_card=True),
-        table.amount("frozen", label=_("frozen"), annotation=Subquery(frozen)),
+        # A wallet's account names no channel of its own: the wallet does.
+        table.text(
+            "merchant_channel.channel_id", label=_("channel"), permission=UPSTREAM, key="channel_id"
+        ),
+        table.amount("balance", label=_("available"), **named),
+        table.amount("frozen", label=_("frozen"), annotation=Subquery(frozen), **named),
         table.amount(
-            "wallet_total", label=_("total"), annotation=F("balance") + Subquery(frozen), is_card=True
+            "wallet_total", label=_("total"), annotation=F("balance") + Subquery(frozen), **named
         ),
         table.text("currency_id", label=_("currency")),
         table.number("sequence", label=_("records"), is_default=False),

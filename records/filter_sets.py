@@ -252,11 +252,19 @@ class CaseFilters(ListFilters):
         fields: tuple[str, ...] = ()
 
 
+class WalletChannel(Related):
+    """Wallets on any of the channels: the wallet names its channel, its account names none."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        """Return the accounts of such wallets."""
+        return qs if value is None else qs.filter(merchant_channel__channel__in=value)
+
+
 class AccountFilters(ListFilters):
     """Wallets: one row of the list is the available balance, with the frozen one beside it."""
 
     merchant = Related("merchant", is_many=True)
-    channel = Related("channel", permission=UPSTREAM)
+    channel = WalletChannel("channel", permission=UPSTREAM)
     currency = Related("currency")
     q = Numbers(keys=(Key(field="merchant_channel_id", label=_("wallet id"), is_upper=True),))
 

@@ -33,6 +33,7 @@ from diamondpay.lib import (
     admin_forms,
     admin_list,
     clock,
+    deadlines,
     filter_kinds,
     paging,
 )
@@ -225,6 +226,17 @@ class ReadOnlyAdmin(ScopedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a record."""
         return False
+
+    @deadlines.bounded(milliseconds=admin_list.PAGE_MS_MAX)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the record."""
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the facts; without any declared, every column that is no secret."""

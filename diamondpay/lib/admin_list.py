@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.admin.templatetags import admin_list as admin_tags
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import IntegerField, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.html import escape
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from diamondpay.lib import deadlines, paging
@@ -19,6 +24,8 @@ from diamondpay.lib import deadlines, paging
 FOUND_MAX = 1000
 # What one statement of a list may take.
 PAGE_MS_MAX = 2000
+# Django's picture of a yes or a no, which tells them apart by colour.
+_PICTURE = re.compile(r'<img [^>]*alt="(True|False|None)"[^>]*>')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,6 +178,20 @@ class UncountedList(ChangeList):
         """The filter bar."""
         return controls(self.reading)
 
+    @cached_property
+    def plain_headings(self) -> list[dict[str, Any]]:
+        """The table's headings, as Django makes them."""
+        return list(admin_tags.result_headers(self))
+
+    @cached_property
+    def plain_lines(self) -> list[list[SafeString]]:
+        """The table's rows, each cell with its heading, which is all a phone has to tell it by."""
+        labels = [escape(capfirst(str(heading["text"]))) for heading in self.plain_headings]
+        return [
+            [_labelled(cell, label) for cell, label in zip(row, labels, strict=True)]
+            for row in admin_tags.results(self)
+        ]
+
     @property
     def rare_count(self) -> int:
         """How many filters are folded away."""
@@ -267,6 +288,13 @@ class UncountedList(ChangeList):
         self.multi_page = self.page.has_older or self.page.has_newer
         keys = getattr(self.reading.filterset.filters.get(self.reading.filterset.exact), "keys", ())
         self.search_help_text = gettext("Exact: %s") % ", ".join(str(key.label) for key in keys)
+
+
+def _labelled(cell: str, label: str) -> SafeString:
+    words = {"True": gettext("Yes"), "False": gettext("No"), "None": "–"}
+    said = _PICTURE.sub(lambda picture: words[picture[1]], str(cell))
+    opening, rest = said[:3], said[3:]
+    return SafeString(f'{opening} data-label="{label}"{rest}')
 
 
 def _typed(data: Any, name: str) -> str:

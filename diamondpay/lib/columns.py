@@ -55,6 +55,8 @@ class Column:
     short: Any = None
     is_default: bool = True
     is_card: bool = False
+    # On a phone, under its name and on a line of its own.
+    is_named: bool = False
     permission: str = ""
     css: str = ""
     # The amount alone, where the heading names the currency.
@@ -135,7 +137,9 @@ def address(row: Any, columns: Sequence[Column], *, query: str = "") -> str:
 
 
 def _opening(column: Column) -> str:
-    css = f"{column.css} card-main".strip() if column.is_card else column.css
+    css = " ".join(
+        part for part in (column.css, "card-main" * column.is_card, "card-named" * column.is_named) if part
+    )
     named = format_html(' class="{}"', css) if css else ""
     return format_html('<td data-label="{}"{}>', column.heading, named)
 

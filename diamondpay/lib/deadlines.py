@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.template.response import SimpleTemplateResponse
 
 _QUERY_CANCELED = "57014"
 _SET = "SELECT set_config('statement_timeout', %s, true)"
@@ -34,6 +37,31 @@ def within(*, milliseconds: int) -> Iterator[None]:
             if is_nested:
                 cursor.execute(_SET, [before])
     except DatabaseError as fault:
-        if getattr(fault.__cause__, "sqlstate", "") != _QUERY_CANCELED:
+        if not is_given_up(fault):
             raise
         raise TookTooLong from fault
+
+
+def is_given_up(fault: BaseException) -> bool:
+    """Say whether a fault is a statement that ran for longer than it was allowed to."""
+    return isinstance(fault, TookTooLong) or getattr(fault.__cause__, "sqlstate", "") == _QUERY_CANCELED
+
+
+def bounded(*, milliseconds: int) -> Callable[[Callable[..., Any]], Any]:
+    """Limit every statement of a page, from its view to the last line of its template.
+
+    Raises: TookTooLong, which the site tells in words.
+    """
+
+    def limited(page: Callable[..., Any]) -> Any:
+        @wraps(page)
+        def shown(*args: Any, **kwargs: Any) -> Any:
+            with within(milliseconds=milliseconds):
+                response = page(*args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                    response.render()
+                return response
+
+        return shown
+
+    return limited

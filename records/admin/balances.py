@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from diamondpay.lib import money, pages
+from diamondpay.lib import deadlines, money, pages
+from diamondpay.lib.admin_list import PAGE_MS_MAX
 from records import columns, filters, ledger, totals
 from records.models import Account
 
@@ -45,7 +46,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the balances of channels and of the platform, of one moment."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    with totals.snapshot():
+    with totals.snapshot(), deadlines.within(milliseconds=PAGE_MS_MAX):
         accounts = list(_accounts(request))
         figures = ledger.system_balances(account.pk for account in accounts)
     found = [(account, figures.get(account.pk, Decimal(0))) for account in accounts]

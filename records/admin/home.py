@@ -96,7 +96,10 @@ def _compared(
     found: dict[str, dict[str, Any]] = {}
     for name, (start, end) in ranges.items():
         for row in statistics.whole(statistics.within(asked, start=start, end=end), links=links):
-            found.setdefault(row.currency, {"kind": words.KINDS[kind], "currency": row.currency})
+            zero = money.render(Decimal(0), exponents.get(row.currency, 2))
+            found.setdefault(
+                row.currency, {"kind": words.KINDS[kind], "currency": row.currency, "zero": zero}
+            )
             found[row.currency][name] = show.row(row)
     return list(found.values())
 

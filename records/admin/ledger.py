@@ -7,9 +7,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import money
+from diamondpay.lib import admin_columns, money
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
@@ -38,6 +40,31 @@ def _balance_of(account: Account) -> Any:
     )
 
 
+def _channel_of(account: Account) -> Any:
+    """Show the channel: a system account's own, or that of the wallet."""
+    wallet = account.merchant_channel
+    return (wallet.channel_id if wallet else account.channel_id) or admin_columns.dash()
+
+
+def _frozen_of(account: Account) -> Any:
+    """Show what the wallet of an available balance holds frozen, and lead to its records."""
+    if account.kind != Account.Kind.AVAILABLE:
+        return admin_columns.dash()
+    frozen = Account.objects.select_related("currency").get(
+        merchant_channel=account.merchant_channel_id, kind=Account.Kind.FROZEN
+    )
+    return admin_columns.link_to(Account, frozen.pk, _balance_of(frozen))
+
+
+def _records_of(account: Account) -> Any:
+    """Lead to all records of a wallet's balance, which have a list with filters."""
+    if not account.is_chained:
+        return admin_columns.dash()
+    query = urlencode({"created": "any", "wallet": account.merchant_channel_id, "account_kind": account.kind})
+    url = f"{admin_columns.list_url('records.balancerecord')}?{query}"
+    return format_html('<a href="{}">{}</a>', url, gettext("All balance records"))
+
+
 @admin.register(Account)
 class AccountAdmin(RecordAdmin):
     """Accounts: the balances of wallets, and the platform's own, whose balances are totals."""
@@ -45,9 +72,10 @@ class AccountAdmin(RecordAdmin):
     facts = (
         (None, (
             _account.text("kind"), _account.link("merchant"), _account.link("merchant_channel"),
-            _account.text("channel_id", label=_("channel")),
-            _account.computed(_balance_of, name="balance", label=_("balance")), _account.text("sequence"),
-            _account.text("is_chained"),
+            _account.computed(_channel_of, name="channel", label=_("channel")),
+            _account.computed(_balance_of, name="balance", label=_("balance")),
+            _account.computed(_frozen_of, name="frozen", label=_("frozen")),
+            _account.text("sequence"), _account.computed(_records_of, name="records", label=_("records")),
         )),
     )  # fmt: skip
     panels = (base.entries_panel("account", title=_("Newest balance records")),)

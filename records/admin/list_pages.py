@@ -134,7 +134,8 @@ def count_page(request: HttpRequest, kind: str) -> HttpResponse:
         except deadlines.TookTooLong:
             sums = None
     lines = lists.sum_lines(sums) if sums else []
-    return render(request, "admin/includes/list_sums.html", {"sums": sums, "lines": lines, "kind": kind})
+    context = {"sums": sums, "lines": lines, "kind": kind, "is_late": True}
+    return render(request, "admin/includes/list_sums.html", context)
 
 
 def choices_page(request: HttpRequest, name: str) -> HttpResponse:

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _t
 from channels.models import Bank, Channel, Service
 from diamondpay.lib import acts, clock, deadlines
 from diamondpay.lib.admin import ReadOnlyAdmin
+from diamondpay.lib.admin_list import PAGE_MS_MAX
 from diamondpay.models import AuditRow
 from merchants.models import Merchant, MerchantChannel
 from records import filters, search
@@ -96,6 +97,7 @@ class OrderPage(ReadOnlyAdmin):
             link = parts.link(type(order), order.pk, life.number_of(order))
             messages.info(request, format_html("{} {}", shape % text.strip()[:64], link))
 
+    @deadlines.bounded(milliseconds=PAGE_MS_MAX)
     def change_view(
         self,
         request: HttpRequest,

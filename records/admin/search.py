@@ -73,6 +73,8 @@ def _opened(request: HttpRequest, findings: Findings, exact: Hit) -> HttpRespons
         ) % {"key": exact.keys[0], "text": _shown(findings.text), "count": others}  # fmt: skip
         url = f"{reverse('admin:search')}?{query}"
         messages.info(request, format_html('{} <a href="{}">{}</a>', text, url, _t("see all")))
+    else:
+        messages.info(request, _t("Found by its %s") % exact.keys[0])
     return HttpResponseRedirect(parts.page_url(type(exact.row), exact.row.pk))
 
 

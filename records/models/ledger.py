@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Channel, Currency
+from diamondpay.lib import money
 from diamondpay.lib.fields import MoneyField
 from merchants.models import Merchant, MerchantChannel
 
@@ -96,7 +97,8 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.merchant_channel_id or self.channel_id or ''} {self.currency_id}"
+        owner = self.merchant_channel_id or self.channel_id or ""
+        return " ".join(part for part in (str(self.get_kind_display()), owner, self.currency_id) if part)
 
 
 class PostingKind(models.TextChoices):
@@ -285,7 +287,7 @@ class BalanceRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.change_type} {self.amount}"
+        return f"{self.get_change_type_display()} {money.render(self.amount, 0)} {self.currency_id}"
 
 
 class BalanceTransfer(models.Model):

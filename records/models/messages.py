@@ -170,7 +170,7 @@ class UpstreamCallback(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel_id} {self.outcome} {self.reference}"
+        return f"{self.channel_id} {self.get_outcome_display()} {self.reference}"
 
 
 class Notification(models.Model):
@@ -269,7 +269,7 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.order_no} {self.state}"
+        return f"{self.order_no} {self.get_state_display()}"
 
 
 class NotificationAttempt(models.Model):

@@ -305,4 +305,4 @@ class UpstreamCall(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.outcome}"
+        return f"{self.get_purpose_display()} {self.outcome}"

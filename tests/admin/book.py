@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -42,9 +43,21 @@ def merchant(name: str) -> Registered:
     return factories.make_merchant(name, fee_permillage=3, notify_url="https://acme.example/told")
 
 
-def deposit(owner: Registered, number: str, *, amount: str = "300", is_paid: bool = True) -> Payment:
-    """Place a deposit and, unless told otherwise, let it be paid."""
+def daytime() -> str:
+    """Return a zone without summer time where it is between 5 and 19 o'clock.
+
+    There today and yesterday both have a morning, whenever a test runs.
+    """
+    places = ("Asia/Tokyo", "America/Sao_Paulo", "Pacific/Honolulu")
+    return next(place for place in places if 5 <= clock.now().astimezone(ZoneInfo(place)).hour < 19)
+
+
+def deposit(
+    owner: Registered, number: str, *, amount: str = "300", is_paid: bool = True, now: datetime | None = None
+) -> Payment:
+    """Place a deposit, now or at another time, and, unless told otherwise, let it be paid at once."""
     payment = placement.place_payment(
+        now=now,
         order=placement.NewPayment(
             merchant=owner.merchant, service_id="SVC0001", merchant_order_no=number, amount=Decimal(amount),
             party=PARTY, sign_type="HMAC-SHA256", source="API_V1", notify_url="https://acme.example/told",
@@ -53,7 +66,7 @@ def deposit(owner: Registered, number: str, *, amount: str = "300", is_paid: boo
     if is_paid:
         with transaction.atomic():
             return payments.settle(
-                payment=payments.locked(payment.pk), actual_amount=Decimal(amount), now=clock.now(),
+                payment=payments.locked(payment.pk), actual_amount=Decimal(amount), now=now or clock.now(),
                 changed_by=Actor.CALLBACK, channel_order_no=f"UP-{payment.payment_id}",
             )  # fmt: skip
     return payment
@@ -68,9 +81,12 @@ def settled(payment: Payment, amount: str) -> Payment:
         )  # fmt: skip
 
 
-def payout(owner: Registered, number: str, *, amount: str = "100", is_paid: bool = True) -> Payout:
-    """Place a payout on the merchant's wallet and, unless told otherwise, let it be paid."""
+def payout(
+    owner: Registered, number: str, *, amount: str = "100", is_paid: bool = True, now: datetime | None = None
+) -> Payout:
+    """Place a payout on the merchant's wallet and, unless told otherwise, let it be paid at once."""
     placed = placement.place_payout(
+        now=now,
         order=placement.NewPayout(
             merchant=owner.merchant, service_id="SVC0004", merchant_order_no=number, amount=Decimal(amount),
             party=PARTY, sign_type="HMAC-SHA256", source="API_V1", notify_url="https://acme.example/told",
@@ -81,7 +97,7 @@ def payout(owner: Registered, number: str, *, amount: str = "100", is_paid: bool
         with transaction.atomic():
             attempt, locked = payouts.locked_attempt(placed.attempts.get().pk)
             return payouts.settle(
-                payout=locked, attempt=attempt, actual_amount=Decimal(amount), now=clock.now(),
+                payout=locked, attempt=attempt, actual_amount=Decimal(amount), now=now or clock.now(),
                 changed_by=Actor.CALLBACK, channel_order_no=f"UP-{placed.payout_id}",
             )  # fmt: skip
     return placed

@@ -207,6 +207,20 @@ def test_balance_records_and_transfers_are_found_by_their_own_filters(boss: User
         assert read(query, boss, kind="balancetransfer").queryset.count() == count, query
 
 
+def test_wallets_are_found_by_the_channel_they_are_on_and_show_it(client: Client, boss: User) -> None:
+    client.force_login(boss)
+    book.merchant("Acme")
+    factories.make_merchant("Other", channels=["second"])
+    for channel in ("sandbox", "second"):
+        found = client.get("/admin/records/account/", {"channel": channel})
+        (row,) = found.context["cl"].result_list
+        assert row.merchant_channel.channel_id == channel
+        assert f'<td data-label="Channel">{channel}</td>' in found.content.decode()
+        page = client.get(f"/admin/records/account/{row.pk}/change/").content.decode()
+        assert f"<dt>Channel</dt><dd>{channel}</dd>" in page
+        assert f"?created=any&amp;wallet={row.merchant_channel_id}&amp;account_kind=available" in page
+
+
 def test_a_merchants_user_reads_nothing_of_another_merchant(boss: User) -> None:
     acme, rival = book.merchant("Acme"), book.merchant("Rival")
     own, foreign = book.deposit(acme, "a1"), book.deposit(rival, "r1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -20,7 +19,7 @@ from records import attention, cases
 from records.models import Account, Case, Notification, Payout
 from tests import factories
 from tests.admin import book
-from tests.admin.test_statistics import cells, follow
+from tests.admin.test_statistics import cells, follow, listed
 
 pytestmark = pytest.mark.django_db
 
@@ -57,10 +56,7 @@ def test_an_empty_platform_has_a_calm_home(client: Client, boss: User) -> None:
 
 def test_today_stands_against_yesterday_until_the_same_minute(client: Client, boss: User) -> None:
     now = clock.now()
-    # Somewhere it is the middle of the day, so that today and yesterday both have a morning.
-    places = ("Asia/Tokyo", "Africa/Cairo", "America/Sao_Paulo", "Pacific/Honolulu", "Pacific/Auckland")
-    zone = next(place for place in places if 5 <= now.astimezone(ZoneInfo(place)).hour < 19)
-    Preference.objects.create(user=boss, key="time_zone", value=zone)
+    Preference.objects.create(user=boss, key="time_zone", value=book.daytime())
     acme = book.merchant("Acme")
     for number, hours in enumerate((1, 2, 3, 25, 26, 20)):
         order = placement.NewPayment(
@@ -75,17 +71,21 @@ def test_today_stands_against_yesterday_until_the_same_minute(client: Client, bo
 
 
 def test_the_figures_of_today_equal_the_lists_they_lead_to_a2(client: Client, boss: User) -> None:
-    acme = book.merchant("Acme")
+    zone = book.daytime()
+    Preference.objects.create(user=boss, key="time_zone", value=zone)
+    acme, now = book.merchant("Acme"), clock.now()
     book.fund(acme)
-    for number in range(3):
-        book.deposit(acme, f"d{number}", is_paid=number > 0)
-    book.payout(acme, "p")
+    for number, hours in enumerate((1, 2, 3, 25)):
+        book.deposit(acme, f"d{number}", is_paid=number > 0, now=now - timedelta(hours=hours))
+    book.payout(acme, "p", now=now - timedelta(hours=1))
     response = client.get("/admin/")
-    found = [cell for cell in cells(response) if cell[0] in ("Today", "Yesterday")]
-    names = {"Today": "Orders", "Yesterday": "Orders"}
-    assert follow([(names[name], url, text) for name, url, text in found if "%" not in text], boss) == len(
-        [cell for cell in found if "%" not in cell[2]]
-    )
+    names = {"Orders": "Orders", "Actual amount": "Actual"}
+    found = [(names[name], url, text) for name, url, text in cells(response) if name in names]
+    # Deposits and payouts, each with its number and its amount; of the day before, deposits alone.
+    assert follow(found, boss, zone) == len(found) == 4
+    before = [(url, text) for name, url, text in cells(response) if name == "Yesterday" and "%" not in text]
+    assert [text for _url, text in before] == ["1", "300.00"]
+    assert {listed(url, boss, zone).count() for url, _text in before} == {1}
 
 
 def test_stuck_orders_are_shown_longest_first_and_say_of_which_nobody_knows(

@@ -276,7 +276,8 @@ def test_pages_take_a_fixed_number_of_queries_however_much_belongs_to_the_order(
         with CaptureQueriesContext(connection) as captured:
             page(client, order)
         statements = [query["sql"] for query in captured]
-        assert len(statements) <= 20
+        # Five of them bound the time that any other may take.
+        assert len(statements) <= 25
         return sum(f'FROM "{room}_' in text for text in statements for room in ("records", "operations"))
 
     counted(payment)

@@ -87,6 +87,18 @@ def test_a_payout_is_opened_by_each_of_its_numbers(client: Client, boss: User, o
         )
 
 
+def test_what_is_opened_says_by_which_key_it_was_found(client: Client, boss: User, owner: Registered) -> None:
+    payment, payout = book.deposit(owner, "a1"), book.payout(owner, "p1")
+    for text, words in (
+        (payment.payment_id, "Found by its platform order no."), ("A1", "Found by its merchant order no."),
+        (str(payment.channel_order_no), "Found by its channel order no."),
+        (payout.payout_id, "Found by its platform order no."),
+        (owner.wallets[0].pk, "Found by its wallet id"),
+    ):  # fmt: skip
+        response = client.get(SEARCH, {"q": text}, follow=True)
+        assert [str(message) for message in response.context["messages"]] == [words]
+
+
 def test_zeros_in_front_of_our_own_number_may_be_left_out(
     client: Client, boss: User, owner: Registered
 ) -> None:

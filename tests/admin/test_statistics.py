@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 SERVICES = "/admin/statistics/services/"
 RATES = "/admin/statistics/success-rate/"
-_CELL = re.compile(r'data-label="([^"]+)"><a href="([^"]+)">([^<]+)</a>')
+_CELL = re.compile(r'data-label="([^"]+)"><a(?: class="quiet")? href="([^"]+)">([^<]+)</a>')
 _SUMMED = {
     "Requested": "requested_amount", "Actual": "actual_amount", "Fee": "fee", "Credited": "credited_amount",
     "Debited": "debited_amount",
@@ -65,22 +65,22 @@ def cells(response: Any) -> list[tuple[str, str, str]]:
     return [(name, html.unescape(url), text) for name, url, text in found]
 
 
-def listed(url: str, user: User) -> Any:
+def listed(url: str, user: User, zone: str = "Asia/Shanghai") -> Any:
     """Return the rows of the list at an address, as the user sees them."""
     address = urlsplit(url)
     kind = address.path.strip("/").rpartition("/")[2]
-    zone = ZoneInfo("Asia/Shanghai")
-    reading = filters.read(kind, QueryDict(address.query), user=user, zone=zone, now=clock.now())
+    query = QueryDict(address.query)
+    reading = filters.read(kind, query, user=user, zone=ZoneInfo(zone), now=clock.now())
     assert (reading.errors, reading.unknown) == ((), ())
     return reading.queryset
 
 
-def follow(found: list[tuple[str, str, str]], user: User) -> int:
+def follow(found: list[tuple[str, str, str]], user: User, zone: str = "Asia/Shanghai") -> int:
     """Compare every figure with the rows behind it; return how many were compared."""
     compared = 0
     for name, url, text in found:
         number = Decimal(text.replace(",", "").removesuffix(" %"))
-        rows = listed(url, user)
+        rows = listed(url, user, zone)
         if name in ("Orders", "Successful", "Open"):
             assert rows.count() == number, (name, url)
         elif name in _SUMMED:
