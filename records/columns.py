@@ -22,7 +22,9 @@ from records.models import (
     Notification,
     NotificationAttempt,
     Payment,
+    PaymentStatus,
     Payout,
+    PayoutStatus,
     UpstreamCallback,
 )
 
@@ -208,13 +210,26 @@ def _transfers() -> tuple[Column, ...]:
     )
 
 
+def status_told(row: Notification) -> str:
+    """Return the word of the status that a notification tells the merchant."""
+    statuses = PaymentStatus if row.payment_id else PayoutStatus
+    return str(statuses(row.order_status).label)
+
+
 def _notifications() -> tuple[Column, ...]:
     table = Table(Notification)
     more: dict[str, Any] = {"is_default": False}
     sent = NotificationAttempt.objects.filter(notification=OuterRef("pk")).order_by("-number")
     return (
         table.identifier("order_no", opens=lambda row: page_of("notification", row.pk), is_card=True),
-        table.text("order_status", label=_("order status told"), **more),
+        table.computed(
+            "order_status",
+            status_told,
+            label=_("order status told"),
+            reader=status_told,
+            fields=("order_status", "payment_id"),
+            **more,
+        ),
         _merchant(table),
         table.moment("created_at", label=_("notification time"), is_card=True),
         table.badge("state", tones.NOTIFICATION, is_card=True),

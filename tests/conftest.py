@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from tests.personas import acme, approver, auditor, clerk, finance, operator, rival
 from tests.support import book, clones
+
+# What a test may take, even a slow one in a browser on a busy machine.
+_TEST_LENGTH_MAX = timedelta(seconds=60)
 
 __all__ = ["acme", "approver", "auditor", "clerk", "finance", "operator", "rival"]
 
@@ -34,6 +41,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if "_django_db_helper" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("tampers"):
         book.check()
     return outcome
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no test so late that its orders and its lists of "today" would fall on two days."""
+    now = datetime.now(ZoneInfo(settings.DEFAULT_TIME_ZONE))
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    left = midnight - now
+    if left < _TEST_LENGTH_MAX:
+        time.sleep(left.total_seconds() + 1)
 
 
 @pytest.fixture

@@ -203,7 +203,8 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         rows = panel.rows(record)
         if not self.admin_site.get_model_admin(rows.model).has_view_permission(request):
             return None
-        return panel.table(self.house.visible_to(request.user, rows))
+        before = request.GET.get(admin_columns.BEFORE, "")
+        return panel.table(self.house.visible_to(request.user, rows), before=before)
 
 
 class ReadOnlyAdmin(ScopedAdmin):

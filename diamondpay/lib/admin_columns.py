@@ -23,6 +23,8 @@ from diamondpay.lib import masking, money
 
 Column = str | Callable[[Any], Any]
 
+# The parameter of a record's page that says before which key a panel's rows begin.
+BEFORE = "before"
 _NOTHING = SafeString("<span></span>")
 _NEAR_DAYS = 180
 # Longer numbers are cut in the middle: what tells them apart stands at their ends.
@@ -32,22 +34,32 @@ _NEVER_SHOWN = re.compile(r"(_encrypted|_hash|^password|_xid)$")
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A table below an object's facts: the rows that belong to it, at most 200."""
+    """A table below an object's facts: the rows that belong to it, at most 200.
+
+    Rows sorted by falling key may go on (`is_paged`): the address then says before which key.
+    """
 
     title: Any
     rows: Callable[[Any], models.QuerySet[Any]]
     columns: tuple[Callable[[Any], Any], ...]
     row_count_max: int = 200
+    is_paged: bool = False
 
-    def table(self, rows: models.QuerySet[Any]) -> dict[str, Any]:
-        """Return the table as the template wants it: title, headings, rows of cells."""
+    def table(self, rows: models.QuerySet[Any], *, before: str = "") -> dict[str, Any]:
+        """Return the table as the template wants it: title, headings, rows of cells, where older ones are."""
+        is_older = self.is_paged and before.isascii() and before.isdigit() and len(before) < 19
+        shown = list((rows.filter(pk__lt=int(before)) if is_older else rows)[: self.row_count_max + 1])
+        has_more = len(shown) > self.row_count_max
+        del shown[self.row_count_max :]
         return {
             "title": self.title,
             "headings": [(heading(column), css(column)) for column in self.columns],
             "rows": [
-                [(column(row), css(column), heading(column)) for column in self.columns]
-                for row in rows[: self.row_count_max]
+                [(column(row), css(column), heading(column)) for column in self.columns] for row in shown
             ],
+            "is_older": is_older,
+            "older_url": f"?{BEFORE}={shown[-1].pk}" if self.is_paged and has_more else "",
+            "is_cut": has_more and not self.is_paged,
         }
 
 

@@ -151,7 +151,7 @@ def postings_panel(path: str) -> Panel:
     return Panel(title=_("Postings"), rows=rows, columns=columns)
 
 
-def entries_panel(path: str, *, title: Any) -> Panel:
+def entries_panel(path: str, *, title: Any, is_paged: bool = False) -> Panel:
     """The balance records of an order, posting or account."""
 
     def rows(record: Any) -> QuerySet[Any]:
@@ -164,7 +164,7 @@ def entries_panel(path: str, *, title: Any) -> Panel:
         entry.money("balance_before"),
         entry.money("balance_after"), entry.text("order_no"),
     )  # fmt: skip
-    return Panel(title=title, rows=rows, columns=columns, row_count_max=100)
+    return Panel(title=title, rows=rows, columns=columns, row_count_max=100, is_paged=is_paged)
 
 
 def attempts_panel() -> Panel:

@@ -78,7 +78,7 @@ class AccountAdmin(RecordAdmin):
             _account.text("sequence"), _account.computed(_records_of, name="records", label=_("records")),
         )),
     )  # fmt: skip
-    panels = (base.entries_panel("account", title=_("Newest balance records")),)
+    panels = (base.entries_panel("account", title=_("Balance records"), is_paged=True),)
 
 
 @admin.register(Posting)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns, Panel
 from diamondpay.lib.admin_list import Key
+from records import columns
 from records.admin import base
 from records.admin.lists import RecordAdmin
 from records.models import Case, Notification, NotificationAttempt, UpstreamCallback
@@ -48,7 +49,8 @@ class NotificationAdmin(RecordAdmin):
             _notification.text("webhook_id"), _notification.text("order_no"), _notification.link("merchant"),
             _notification.link("payment", shown="payment_id"),
             _notification.link("payout", shown="payout_id"),
-            _notification.badge("state", base.NOTIFICATION_TONES), _notification.text("order_status"),
+            _notification.badge("state", base.NOTIFICATION_TONES),
+            _notification.computed(columns.status_told, name="order_status", label=_("order status told")),
             _notification.text("order_version"), _notification.text("dialect"),
             _notification.text("sign_type"),
             _notification.text("url"), _notification.text("attempt_count"),

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from diamondpay.lib import admin_columns
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
@@ -126,13 +127,25 @@ class PayoutAttemptAdmin(ReadOnlyAdmin):
         Key(field="payout__payout_id", label=_("payout order"), length_max=32, is_upper=True),
         Key(field="channel_order_no", label=_("channel order no."), guard={"channel_order_no__gt": ""}),
     )
+    facts = (
+        (None, (
+            base.attempt.text("reference"), base.attempt.link("payout", shown="payout_id"),
+            base.attempt.text("number"), base.attempt.text("channel_id", label=_("channel")),
+            base.attempt.badge("state", base.ATTEMPT_TONES), base.attempt.text("channel_order_no"),
+            base.attempt.text("reason"), base.attempt.full_moment("prepared_at"),
+            base.attempt.full_moment("sent_at"), base.attempt.full_moment("accepted_at"),
+            base.attempt.full_moment("finished_at"), base.attempt.full_moment("next_query_at"),
+            base.attempt.text("query_count"),
+        )),
+    )  # fmt: skip
     panels = (base.calls_panel("attempt"), base.callbacks_panel("attempt"))
 
 
 def _order_of(row: Any) -> Any:
     attempt = getattr(row, "attempt", None)
     payout = row.payout if hasattr(row, "payout_id") else (attempt.payout if attempt else None)
-    return row.payment or payout or "–"
+    order = row.payment or payout
+    return admin_columns.link_to(type(order), order.pk, order) if order else admin_columns.dash()
 
 
 _ORDER_KEYS = (
@@ -168,6 +181,14 @@ class StatusChangeAdmin(ReadOnlyAdmin):
             is_upper=True,
         ),
     )
+    facts = (
+        (None, (
+            base.change.computed(_order_of, name="order", label=_("order")), *base.FROM_TO,
+            base.change.text("version"), base.change.text("changed_by"), base.change.text("changed_by_user"),
+            base.change.text("reason"), base.change.full_moment("created_at"),
+            base.change.full_moment("recorded_at"),
+        )),
+    )  # fmt: skip
 
 
 @admin.register(UpstreamCall)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,12 +32,24 @@ class Visit:
         self.page.fill("#id_username", username)
         self.page.fill("#id_password", factories.PASSWORD)
         self.page.click("input[type=submit]")
+        # No pattern: **/admin/ fits the login page as well, whose address ends with where to go on.
+        self.page.wait_for_url(f"{self.url}/admin/")
 
     def open(self, path: str) -> int:
         """Open a page of the site and return its HTTP status."""
         response = self.page.goto(f"{self.url}{path}")
         self.page.wait_for_load_state("load")
         return response.status if response else 0
+
+
+def soon(is_so: Callable[[], object], *, seconds: float = 10) -> bool:
+    """Say whether something is so, now or within some seconds; asked again and again."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @contextmanager

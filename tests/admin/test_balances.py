@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -48,6 +49,24 @@ def test_channels_and_platform_show_the_sums_of_their_records(client: Client, bo
     assert ledger.system_balances([clearing.pk]) == {clearing.pk: Decimal(-1300)}
     page = client.get(f"/admin/records/account/{clearing.pk}/change/").content.decode()
     assert '<span class="amount">-1,300.00 <small>CNY</small></span>' in page
+
+
+def test_the_records_of_a_channels_balance_go_on_to_the_oldest(client: Client, boss: User) -> None:
+    acme = book.merchant("Acme")
+    for number in range(103):
+        book.deposit(acme, f"a{number}", amount=str(1 + number))
+    clearing = Account.objects.get(kind=Account.Kind.CLEARING, channel="sandbox")
+    page = f"/admin/records/account/{clearing.pk}/change/"
+    seen, query, lengths = [], "?", []
+    while query:
+        (panel,) = client.get(f"{page}{query}").context["panels"]
+        seen += [re.findall(r"-[0-9.]+", str(row[5][0]))[0] for row in panel["rows"]]
+        lengths.append(len(panel["rows"]))
+        query = panel["older_url"]
+    assert lengths == [100, 3]
+    assert seen == [f"-{amount}.00" for amount in range(103, 0, -1)]
+    for nonsense in ("x", "-1", "9" * 40, "%00", "１"):
+        assert len(client.get(f"{page}?before={nonsense}").context["panels"][0]["rows"]) == 100
 
 
 def test_the_page_takes_the_same_number_of_statements_for_more_channels(client: Client, boss: User) -> None:

@@ -56,8 +56,10 @@ def test_the_combined_filter_of_the_seed_is_set_by_mouse_and_keys(
         page.click("#filters summary >> text=Created")
         page.check("#filters input[name=created][value=month]")
         page.click("#filters summary >> text=Merchant")
-        page.locator("#filters [data-lookup]").press_sequentially("ac", delay=30)
-        page.wait_for_selector("#filters .found input")
+        # All at once: letters that come slowly are asked for twice, and the second answer takes the place of
+        # the first under the keys.
+        page.locator("#filters [data-lookup]").fill("ac")
+        expect(page.locator("#filters .found input")).to_have_count(1)
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Space")
         page.wait_for_selector("#filters .chosen input:checked")
@@ -86,8 +88,8 @@ def test_typing_the_beginning_of_a_name_and_enter_applies_it(
         visit.sign_in("boss")
         visit.open("/RecordPayment")
         visit.page.click("#filters summary >> text=Merchant")
-        visit.page.locator("#filters [data-lookup]").press_sequentially("oth", delay=30)
-        visit.page.wait_for_selector("#filters .found input")
+        visit.page.locator("#filters [data-lookup]").fill("oth")
+        expect(visit.page.locator("#filters .found input")).to_have_count(1)
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_selector("ul.chips >> text=Other")
         assert numbers(visit) == ["b1", "b0"]
@@ -137,14 +139,15 @@ def test_columns_are_chosen_and_moved_and_stay(
         for _press in range(9):
             line.locator("[data-move='-1']").click()
         page.click(".columns-menu >> text=Show these")
-        page.wait_for_url("**/admin/records/payment/?status=1")
-        headings = page.locator("#result_list th").all_inner_texts()
-        assert headings == [
+        headings = [
             "Status", "Order no.", "Merchant order no.", "Merchant", "Service", "Requested (CNY)",
             "Actual (CNY)", "Credited (CNY)", "Created", "Merchant name",
         ]  # fmt: skip
+        # The address stays the same, so only the table tells that the page is the new one.
+        expect(page.locator("#result_list th")).to_have_text(headings)
+        assert page.url.endswith("/admin/records/payment/?status=1")
         visit.open("/RecordPayment")
-        assert page.locator("#result_list th").all_inner_texts() == headings
+        expect(page.locator("#result_list th")).to_have_text(headings)
         page.click(".columns-menu > summary")
         page.click(".columns-menu >> text=Usual columns")
         expect(page.locator("#result_list th")).to_have_count(12)
@@ -223,6 +226,7 @@ def test_a_phone_shows_orders_as_cards_and_every_menu_within_the_window(
         ]
         for menu in visit.page.locator("#filters > details, .page-actions > details").all():
             menu.locator("> summary").click()
+            expect(menu.locator("> summary + *")).to_be_visible()
             box = menu.locator("> summary + *").bounding_box()
             assert box is not None
             assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from merchants.models import Credential
@@ -104,6 +105,7 @@ def test_keys_move_through_the_rows_of_a_list_and_open_one(
         assert seen == [numbers[at] for at in (0, 1, 2, 1, 0, 0, 1)]
         assert visit.page.evaluate("document.activeElement.matches('tr[aria-current]:focus-visible')")
         visit.page.keyboard.press("c")
+        expect(visit.page.locator("#announcer")).to_have_text(f"Copied {numbers[1]}")
         assert visit.page.evaluate("navigator.clipboard.readText()") == numbers[1]
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_url(re.compile(r"/admin/records/payment/\d+/change/"))
@@ -127,7 +129,7 @@ def test_a_new_key_is_copied_whole_from_the_page_that_shows_it_once(
         copied = []
         for button in visit.page.locator("dl.secrets button").all():
             button.click()
-            visit.page.wait_for_selector(".copied")
+            expect(button).to_have_class(re.compile(r"\bcopied\b"))
             copied.append(visit.page.evaluate("navigator.clipboard.readText()"))
         assert copied == shown
         assert acme.merchant.pk in copied
@@ -152,11 +154,11 @@ def test_the_navigation_is_a_drawer_on_a_phone_and_folds_away_on_a_laptop(
         navigation.wait_for(state="hidden")
         assert visit.page.evaluate("document.activeElement.matches('[data-navigation]')")
         visit.page.set_viewport_size({"width": 1440, "height": 900})
-        assert navigation.is_visible()
+        expect(navigation).to_be_visible()
         visit.page.click("[data-navigation]")
-        assert not navigation.is_visible()
+        expect(navigation).to_be_hidden()
         visit.open("/admin/preferences/")
-        assert not navigation.is_visible()
+        expect(navigation).to_be_hidden()
         assert visit.page.get_attribute("[data-navigation]", "aria-expanded") == "false"
         assert visit.complaints == []
 
@@ -190,9 +192,9 @@ def test_every_menu_of_a_list_opens_within_the_window(
         shown = []
         for menu in visit.page.locator("details.menu").all():
             menu.locator("summary").first.click()
-            visit.page.wait_for_timeout(50)
-            shown.append(menu.evaluate(inside))
-            assert visit.page.locator("details.menu[open]").count() == 1
+            # The menu takes its place when its own event arrives.
+            shown.append(chromium.soon(partial(menu.evaluate, inside)))
+            expect(visit.page.locator("details.menu[open]")).to_have_count(1)
             visit.page.keyboard.press("Escape")
         assert len(shown) > 5
         assert all(shown)

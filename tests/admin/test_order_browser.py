@@ -56,12 +56,6 @@ def desk(browser: Browser) -> Desk:
     return Desk(owner=owner, orders={**deposits(owner), **sent(owner, boss)})
 
 
-def sign_in(visit: chromium.Visit) -> None:
-    """Sign in and wait for the first page, so that no key is pressed on the one before it."""
-    visit.sign_in("boss")
-    visit.page.wait_for_url("**/admin/")
-
-
 def deposits(owner: Registered) -> dict[str, Payment | Payout]:
     """Make a deposit in each state."""
     now = clock.now()
@@ -116,7 +110,7 @@ def test_orders_of_every_state_open_without_a_complaint(
     browser: Browser, live_server: LiveServer, desk: Desk, width: int, scheme: str
 ) -> None:
     with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         shown = {}
         for name in desk.orders:
             assert visit.open(desk.path(name)) == 200
@@ -136,7 +130,7 @@ def test_flags_and_what_is_known_stand_at_the_top(
     browser: Browser, live_server: LiveServer, desk: Desk
 ) -> None:
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         for name, flag, words in (
             ("deposit late", "late", "The money came after the order had ended"),
             ("payout held", "held", "Held: the last attempt failed (no such account)"),
@@ -152,7 +146,7 @@ def test_flags_and_what_is_known_stand_at_the_top(
 
 def test_bodies_are_folded_and_open_by_a_press(browser: Browser, live_server: LiveServer, desk: Desk) -> None:
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         visit.open(desk.path("deposit paid"))
         assert visit.page.locator(".event pre").first.is_visible() is False
         visit.page.click(".event summary >> text=Request")
@@ -168,7 +162,7 @@ def test_brackets_and_arrows_walk_the_list_one_came_from(
 ) -> None:
     middle = f"{desk.path('deposit closed')}?list=created%3Dany"
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         visit.open(middle)
         for key, there in (("[", "deposit late"), ("]", "deposit closed"), ("ArrowRight", "deposit failed"),
                            ("ArrowLeft", "deposit closed")):  # fmt: skip
@@ -190,13 +184,14 @@ def test_the_search_box_opens_an_order_by_each_number_and_lists_what_may_be_mean
     assert isinstance(deposit, Payment)
     assert isinstance(payout, Payout)
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         for text, there in (
             (deposit.payment_id.lower(), "deposit paid"), ("D-PAID", "deposit paid"),
             (f" {deposit.channel_order_no} ", "deposit paid"), (payout.payout_id, "payout paid"),
             (f"{payout.payout_id}-1", "payout paid"), ("p-paid", "payout paid"),
         ):  # fmt: skip
-            visit.page.keyboard.press("Escape")
+            # From a page that is none of the orders', so that the address tells where it has led.
+            visit.open("/admin/preferences/")
             visit.page.keyboard.press("/")
             visit.page.keyboard.type(text)
             visit.page.keyboard.press("Enter")
@@ -214,7 +209,7 @@ def test_an_order_fits_one_sheet_of_paper(
     browser: Browser, live_server: LiveServer, desk: Desk, tmp_path: Path
 ) -> None:
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         for name in ("deposit paid", "payout paid", "payout held"):
             visit.open(desk.path(name))
             sheet = tmp_path / "order.pdf"
@@ -224,7 +219,7 @@ def test_an_order_fits_one_sheet_of_paper(
 
 def test_a_number_is_copied_by_its_button(browser: Browser, live_server: LiveServer, desk: Desk) -> None:
     with chromium.visit(browser, live_server.url) as visit:
-        sign_in(visit)
+        visit.sign_in("boss")
         visit.open(desk.path("deposit paid"))
         visit.page.click(".order-number .copy")
         visit.page.wait_for_selector(".order-number .copy.copied")

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -17,6 +17,8 @@ from django.db.models import Sum
 from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from diamondpay.lib import clock
 from diamondpay.models import User
@@ -110,6 +112,39 @@ def test_every_figure_equals_the_rows_it_leads_to_a2(
     for _name, url, _text in found[:12]:
         opened = client.get(url)
         assert (opened.status_code, [str(each) for each in opened.context["messages"]]) == (200, [])
+
+
+def test_every_figure_equals_its_rows_for_any_filter_a2(
+    client: Client, both: tuple[Registered, Registered], boss: User
+) -> None:
+    book.deposit(both[1], "after the fold", amount="33")
+    merchants = [owner.merchant.pk for owner in both]
+    several = {
+        "merchant": st.lists(st.sampled_from(merchants), unique=True, max_size=2),
+        "service": st.lists(st.sampled_from(["SVC0001", "SVC0004"]), unique=True, max_size=2),
+        "channel": st.lists(st.just("sandbox"), max_size=1),
+        "currency": st.lists(st.just("CNY"), max_size=1),
+    }
+    one = {
+        "kind": st.sampled_from(["payment", "payout"]),
+        "created": st.sampled_from(["today", "7d", "30d", "month"]),
+        "is_test": st.sampled_from(["", "in", "only"]),
+    }
+    compared = 0
+
+    pages = [SERVICES, *(f"{RATES}?by={by}" for by in ("service", "channel", "merchant", "day"))]
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(page=st.sampled_from(pages), asked=st.fixed_dictionaries(one | several))
+    def compare(page: str, asked: dict[str, Any]) -> None:
+        nonlocal compared
+        joint = "&" if "?" in page else "?"
+        response = client.get(f"{page}{joint}{urlencode(asked, doseq=True)}")
+        assert (response.status_code, response.context["complaints"]) == (200, [])
+        compared += follow(cells(response), boss)
+
+    compare()
+    assert compared > 30
 
 
 def test_the_service_page_tells_each_sum_and_rate(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from diamondpay.lib import clock
@@ -60,18 +60,27 @@ def filled(browser: Browser) -> None:
     book.fold()
 
 
+def painted(visit: chromium.Visit, chart: int, colour: list[int], other: list[int]) -> bool:
+    """Say whether a chart is drawn in one colour and not in another, now or soon."""
+    return chromium.soon(
+        lambda: (
+            visit.page.evaluate(PAINTED, [chart, colour]) > 50
+            and visit.page.evaluate(PAINTED, [chart, other]) == 0
+        )
+    )
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_statistics_and_home_open_without_a_complaint_of_the_browser(
     browser: Browser, live_server: LiveServer, filled: None, width: int, scheme: str
 ) -> None:
     with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
         visit.sign_in("boss")
-        visit.page.wait_for_url("**/admin/")
         for path in PAGES:
             assert visit.open(path) == 200
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
             expected = 3 if "statistics" in path and "someday" not in path else 0
-            assert visit.page.locator(".chart canvas").count() == expected
+            expect(visit.page.locator(".chart canvas")).to_have_count(expected)
         assert visit.complaints == []
 
 
@@ -80,7 +89,6 @@ def test_a_figure_leads_to_a_list_of_exactly_as_many_orders(
 ) -> None:
     with chromium.visit(browser, live_server.url) as visit:
         visit.sign_in("boss")
-        visit.page.wait_for_url("**/admin/")
         for heading, number in (("Orders", 5), ("Successful", 3), ("Open", 2)):
             visit.open("/admin/statistics/services/")
             figure = visit.page.locator(f'tbody td[data-label="{heading}"] a').first
@@ -102,19 +110,15 @@ def test_charts_take_the_colours_of_the_theme_and_change_with_it(
     light, dark = [20, 97, 47], [155, 220, 174]
     with chromium.visit(browser, live_server.url) as visit:
         visit.sign_in("boss")
-        visit.page.wait_for_url("**/admin/")
         visit.open(f"{RATES}?by=day&created=7d")
         for chart in (0, 2):
-            assert visit.page.evaluate(PAINTED, [chart, light]) > 50
-            assert visit.page.evaluate(PAINTED, [chart, dark]) == 0
+            assert painted(visit, chart, light, dark)
         visit.page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        visit.page.wait_for_timeout(100)
         for chart in (0, 2):
-            assert visit.page.evaluate(PAINTED, [chart, dark]) > 50
-            assert visit.page.evaluate(PAINTED, [chart, light]) == 0
+            assert painted(visit, chart, dark, light)
         assert visit.page.locator(".chart canvas").count() == 3
         visit.page.locator(".chart").nth(2).hover(position={"x": 120, "y": 80})
-        assert "Successful" in visit.page.locator("figure .reading").nth(2).inner_text()
+        expect(visit.page.locator("figure .reading").nth(2)).to_contain_text("Successful")
         # The only complaint is about this test's own reading of the canvas.
         assert [words for words in visit.complaints if "readback" not in words] == []
 
@@ -124,7 +128,6 @@ def test_the_bar_asks_for_a_range_and_keeps_what_was_chosen(
 ) -> None:
     with chromium.visit(browser, live_server.url) as visit:
         visit.sign_in("boss")
-        visit.page.wait_for_url("**/admin/")
         visit.open(f"{RATES}?by=day")
         visit.page.click(".presets >> text=Last 30 days")
         visit.page.wait_for_url("**created=30d**")
@@ -146,7 +149,6 @@ def test_without_scripts_the_tables_say_what_the_charts_would(
 ) -> None:
     with chromium.visit(browser, live_server.url) as visit:
         visit.sign_in("boss")
-        visit.page.wait_for_url("**/admin/")
         signed_in = visit.page.context.storage_state()
     context = browser.new_context(java_script_enabled=False, storage_state=signed_in)
     page = context.new_page()
