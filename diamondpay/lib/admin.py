@@ -22,6 +22,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
@@ -99,6 +100,8 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     # The filters of the bar, by their names in the address; and the exact keys of the box of numbers.
     filters: ClassVar[Mapping[str, ListFilter]] = {}
     exact_search: tuple[admin_list.Key, ...] = ()
+    # The page on which rows are handed in as a file (`lib.imports`), for holders of `import_<model>`.
+    import_page: ClassVar[str] = ""
     # The tables below an object, of what belongs to it.
     panels: tuple[admin_columns.Panel, ...] = ()
 
@@ -166,7 +169,9 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         kept = [(name, value) for name, value in pairs if value.strip() and name not in unknown]
         if len(kept) != len(pairs):
             return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
-        response = super().changelist_view(request, extra_context)
+        may_import = request.user.has_perm(f"{self.opts.app_label}.import_{self.opts.model_name}")
+        more = {"import_url": reverse(f"admin:{self.import_page}") if self.import_page and may_import else ""}
+        response = super().changelist_view(request, {**more, **(extra_context or {})})
         shown = getattr(response, "context_data", None) or {}
         if "cl" in shown and shown["cl"].is_too_slow:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
