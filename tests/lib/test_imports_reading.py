@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import time
+import tracemalloc
 import zipfile
+import zlib
 from datetime import date
 from typing import Any
 
@@ -159,6 +161,28 @@ def test_a_hostile_book_is_refused_in_words_and_soon(part: bytes, words: str) ->
     with pytest.raises(Unreadable, match=words):
         read(content)
     assert time.monotonic() - started < 5
+
+
+def test_a_book_that_lies_about_its_size_is_unpacked_no_further_than_it_said() -> None:
+    text = OPEN + b"<sheetData/>" + b" " * 24_000_000 + b"</worksheet>"
+    content = bytearray(replaced(book([["id"]]), SHEET, text))
+    said = 20_000
+    with zipfile.ZipFile(io.BytesIO(content)) as made:
+        part = made.getinfo(SHEET)
+        at = made.start_dir
+    while bytes(content[at + 46 : at + 46 + len(SHEET)]) != SHEET.encode():
+        at = content.index(b"PK\x01\x02", at + 4)
+    for place in (at + 24, part.header_offset + 22):
+        content[place : place + 4] = said.to_bytes(4, "little")
+    for place in (at + 16, part.header_offset + 14):
+        content[place : place + 4] = zlib.crc32(text[:said]).to_bytes(4, "little")
+    del text
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="no XML"):
+        read(bytes(content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_a_row_that_says_it_is_the_last_of_a_billion_costs_little() -> None:

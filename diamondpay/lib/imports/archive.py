@@ -25,27 +25,40 @@ class Unreadable(Exception):
     """A file cannot be read; the message says why and what to do."""
 
 
-def check(content: bytes) -> None:
-    """Refuse an archive that is broken, locked, larger inside than may be, or whose XML declares entities.
+def opened(content: bytes) -> io.BytesIO:
+    """Return the XML of a book as an archive of our own: what was looked at is what is read.
 
-    Raises: Unreadable.
+    Raises: Unreadable for an archive that is broken, locked, larger inside than may be, or whose XML declares
+    entities.
     """
+    clean = io.BytesIO()
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as opened:
-            parts = opened.infolist()
-            _check_sizes(parts, packed=len(content))
+        with zipfile.ZipFile(io.BytesIO(content)) as given, zipfile.ZipFile(clean, "w") as ours:
+            parts = given.infolist()
+            _check_parts(parts, packed=len(content))
             for part in parts:
                 if part.filename.lower().endswith(_XML):
-                    # Never more than the size it declared is unpacked of a part, and that was looked at.
-                    _check_xml(opened.read(part))
+                    text = _unpacked(given, part)
+                    _check_xml(text)
+                    ours.writestr(part.filename, text)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, OSError,
             RuntimeError) as fault:  # fmt: skip
         raise Unreadable(_t("The file is damaged: its archive cannot be opened.")) from fault
+    clean.seek(0)
+    return clean
 
 
-def _check_sizes(parts: list[zipfile.ZipInfo], *, packed: int) -> None:
+def _unpacked(given: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    """Unpack a part, no more of it than it declared: without a bound, whoever lies about that gets 2 GB."""
+    with given.open(part) as packed:
+        return packed.read(part.file_size + 1)
+
+
+def _check_parts(parts: list[zipfile.ZipInfo], *, packed: int) -> None:
     if len(parts) > PARTS_MAX:
         raise Unreadable(_t("The book is made of more than %d parts.") % PARTS_MAX)
+    if len({part.filename for part in parts}) < len(parts):
+        raise Unreadable(_t("The file is damaged: two parts of it have the same name."))
     if any(part.flag_bits & 0x1 for part in parts):
         raise Unreadable(_t("The book is locked. Save it without a password."))
     unpacked = sum(part.file_size for part in parts)

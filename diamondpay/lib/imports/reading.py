@@ -239,12 +239,12 @@ def _is_blank(row: Sequence[Any]) -> bool:
 
 
 def _book(content: bytes) -> list[tuple[str, Iterator[Numbered]]]:
-    archive.check(content)
+    clean = archive.opened(content)
     try:
         with warnings.catch_warnings():
             # It tells of styles and extensions that it leaves out; none of them is wanted.
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
+            book = openpyxl.load_workbook(clean, read_only=True, keep_links=False)
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
             if len(sheets) > SHEETS_MAX:
                 raise Unreadable(_t("The book has more than %d sheets.") % SHEETS_MAX)
