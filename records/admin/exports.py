@@ -58,11 +58,11 @@ class ExportJobAdmin(ReadOnlyAdmin):
 
     list_display = (
         _job.computed(_page, name="page", label=_("file")),
-        _job.computed(_what, name="what", label=_("record")),
-        _job.text("format"), _job.badge("state", export_pages.TONES), _job.number("rows_done"),
-        _job.computed(_size, name="size", label=_("size")), _job.text("requested_by"),
-        _job.moment("requested_at"), _job.moment("finished_at"), _job.moment("expires_at"),
         _job.computed(_link, name="link", label=_("download")),
+        _job.badge("state", export_pages.TONES), _job.number("rows_done"),
+        _job.computed(_size, name="size", label=_("size")), _job.moment("requested_at"),
+        _job.moment("expires_at"), _job.computed(_what, name="what", label=_("record")), _job.text("format"),
+        _job.text("requested_by"), _job.moment("finished_at"),
     )  # fmt: skip
     list_display_links = None
     filters = {"state": Several("state")}

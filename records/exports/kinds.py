@@ -1,4 +1,4 @@
-"""Every kind of file by its key."""
+"""Every kind of file by its key. `adminlists` says how another list becomes one."""
 
 from __future__ import annotations
 
@@ -11,3 +11,13 @@ KINDS: dict[str, Kind] = {
     "merchantday": reconciliation.MerchantDay(),
     "channelday": reconciliation.ChannelDay(),
 }
+
+
+def add(kind: Kind, *, key: str) -> None:
+    """Make a list of a higher room exportable.
+
+    Raises: ValueError when another kind has its key.
+    """
+    if KINDS.get(key, kind) != kind:
+        raise ValueError(f"another kind of file is already called {key!r}")
+    KINDS[key] = kind
