@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from records.exports import figures, reconciliation, recordlists
+from records.exports import channel_day, figures, reconciliation, recordlists
 from records.exports.sources import Kind
 
 KINDS: dict[str, Kind] = {
     **{each.kind: each for each in recordlists.LISTS},
     "statistics": figures.Statistics(),
     "merchantday": reconciliation.MerchantDay(),
-    "channelday": reconciliation.ChannelDay(),
+    "channelday": channel_day.ChannelDay(),
 }
 
 

@@ -169,7 +169,7 @@ class _Audit:
 
     def written(self, kind: str, row: Any, before: Mapping[str, object]) -> None:
         """Note a row that was written, as its own page would."""
-        after = admin_forms.snapshot(self.wanted.model._base_manager.get(pk=row.pk))
+        after = admin_forms.snapshot(row)
         was = dict(before)
         if kind == trials.CHANGE:
             was, after = admin_forms.differences(was, after)
