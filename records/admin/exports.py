@@ -137,11 +137,19 @@ class ExportTemplateAdmin(AuditedAdmin):
         return field
 
 
+class ViewField(forms.ModelChoiceField[SavedView]):
+    """A choice of saved views of several lists."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the list and the name."""
+        return f"{_what_of(obj.page)}: {obj.name}"
+
+
 class ScheduleForm(LockedForm):
     """What is made every day, of what, when and for whom; everything is checked as if it were made now."""
 
     kind = forms.ChoiceField(label=_("Record"))
-    view = forms.ModelChoiceField(
+    view = ViewField(
         SavedView.objects.none(),
         label=_("Filters of a saved view"),
         required=False,
@@ -170,7 +178,6 @@ class ScheduleForm(LockedForm):
         zone.choices = [(name, name) for name in sorted(available_timezones())]
         offered = [each.pk for key in kinds.KINDS for each in saved_views.visible(page=key, user=self.user)]
         view.queryset = SavedView.objects.filter(pk__in=offered).order_by("page", "name")
-        view.label_from_instance = lambda row: f"{_what_of(row.page)}: {row.name}"  # type: ignore[method-assign]
         if not self.initial.get("zone"):
             self.initial["zone"] = timezone.get_current_timezone_name()
 

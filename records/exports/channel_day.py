@@ -125,9 +125,9 @@ class ChannelDay(Day):
         channel, day = self.asked(job, zone)
         start, end = bounds(day, zone)
         ended = {"channel_id": channel, "completed_at__gte": start, "completed_at__lt": end}
-        paid = Payment.objects.filter(status=PaymentStatus.SUCCESS, **ended)
-        sent = Payout.objects.filter(status=PayoutStatus.SUCCESS, **ended)
-        paid, sent = (access.visible_to(job.requested_by, orders) for orders in (paid, sent))
+        user = job.requested_by
+        paid = access.visible_to(user, Payment.objects.filter(status=PaymentStatus.SUCCESS, **ended))
+        sent = access.visible_to(user, Payout.objects.filter(status=PayoutStatus.SUCCESS, **ended))
         return {
             "paid": list(_added(paid, F("currency_id"), -Sum("actual_amount"))),
             "sent": list(_added(sent, F("settlement_currency_id"), Sum(_SENT))),
