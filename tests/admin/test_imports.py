@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import openpyxl
+import psycopg
 import pytest
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 
 from channels.models import Bank
@@ -314,3 +316,27 @@ def test_a_file_of_2000_rows_costs_a_bounded_number_of_statements_for_each_row(
     with django_assert_max_num_queries(50 * 5 + 60):
         page = tried(client, BANKS, f"id,code,name,currency\n{lines}", "b.csv")
     assert page.context["trial"].count("new") == 50
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_somebody_else_holds_end_in_words_and_nothing_is_done(
+    client: Client, owner_connection: psycopg.Connection
+) -> None:
+    """F13."""
+    client.force_login(factories.make_approver())
+    text = "id,name\nBK0001,CCB of China\n"
+    page = tried(client, BANKS, text, "b.csv")
+    before = state()
+    with owner_connection.transaction(), connection.cursor() as cursor:
+        owner_connection.execute("SELECT 1 FROM channels_bank WHERE id = 'BK0001' FOR UPDATE")
+        cursor.execute("SET lock_timeout = '50ms'")
+        refused = tried(client, BANKS, text, "b.csv")
+        answer = client.post(
+            BANKS, {"tried": page.context["tried"], "seen": page.context["trial"].digest}, follow=True
+        )
+        cursor.execute("RESET lock_timeout")
+    assert "The system is busy. Nothing was changed" in str(refused.context["form"].errors["file"])
+    assert "The system is busy. Nothing was changed" in answer.content.decode()
+    assert state() == before
+    assert applied(client, BANKS, page).status_code == 302
+    assert Bank.objects.get(pk="BK0001").name == "CCB of China"

@@ -118,10 +118,10 @@ def _page(request: HttpRequest, wanted: Import) -> HttpResponseBase:
         content = file.read()
         lines = reading.read(content, headings=wanted.resource.headings())
         tried = _sealed(request, wanted, lines, name=str(file.name), content=content)
-    except Unreadable as refusal:
+        trial = trials.attempt(wanted.resource, lines, **_as(request, wanted))
+    except (Unreadable, errors.Busy) as refusal:
         form.add_error("file", str(refusal))
         return _answer(request, wanted, form=form)
-    trial = trials.attempt(wanted.resource, lines, **_as(request, wanted))
     return _answer(
         request, wanted, form=UploadForm(), trial=trial, lines=lines, tried=tried, name=str(file.name)
     )

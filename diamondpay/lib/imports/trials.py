@@ -63,10 +63,14 @@ class Changed(Exception):
         super().__init__(trial.digest)
 
 
+@transactions.atomic_with_retries
 def attempt(
     resource: type[StaffResource], lines: Lines, *, visible_to: VisibleTo, may: Callable[[str], bool]
 ) -> Trial:
-    """Write every line in a transaction that is rolled back, so that also the database has judged them."""
+    """Write every line in a transaction that is rolled back, so that also the database has judged them.
+
+    Locks: the rows that the lines change, until it is rolled back.
+    """
     made = resource(visible_to=visible_to, may=may)
     result = made.import_data(_dataset(made, lines), dry_run=True, use_transactions=True)
     return _trial(made, lines, result)
