@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from channels import secrets
+from channels import imports, secrets
 from channels.models import (
     Bank,
     Channel,
@@ -158,6 +158,7 @@ class BankAdmin(AuditedAdmin):
     """Banks that payers and recipients may name. One that is no longer served is not open."""
 
     form = BankForm
+    import_page = imports.BANKS.page_name
     list_display = ("id", "code", "name", "currency_id", "is_open")
     filters = {"currency": Related("currency"), "is_open": Flag("is_open", no=_("closed"), yes=_("open"))}
     exact_search = (

@@ -165,6 +165,7 @@ class Bank(models.Model):
         verbose_name = _("bank")
         verbose_name_plural = _("banks")
         ordering = ["id"]
+        permissions = [("import_bank", "Can import banks from a file")]
         constraints = [
             models.UniqueConstraint(fields=["currency", "code"], name="bank_code_once_per_currency")
         ]

@@ -18,7 +18,7 @@ from diamondpay.lib.admin_columns import Columns, Panel, link_to
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 from diamondpay.models import User
-from merchants import admin_forms, admin_keys, debug
+from merchants import admin_forms, admin_keys, debug, imports
 from merchants.models import (
     AllowedAddress,
     Credential,
@@ -183,6 +183,7 @@ class MerchantServiceAdmin(AuditedAdmin):
     """The activated services of all merchants."""
 
     form = admin_forms.MerchantServiceForm
+    import_page = imports.SERVICES.page_name
     list_display = (
         "id", "merchant_id", "service_id", _merchant_service.badge("status", _ON_OFF),
         _merchant_service.text("fee_type"), _merchant_service.number("fee_permillage"),
@@ -246,6 +247,7 @@ class ServiceBoundAdmin(AuditedAdmin):
     """The service boundaries of all wallets."""
 
     form = admin_forms.ServiceBoundForm
+    import_page = imports.BOUNDS.page_name
     list_display = (
         "id", "merchant_channel_id", "service_id", _bound.money("lower_bound", currency="service.currency"),
         _bound.money("upper_bound", currency="service.currency"),

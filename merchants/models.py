@@ -137,6 +137,7 @@ class MerchantService(models.Model):
         verbose_name = _("merchant service")
         verbose_name_plural = _("merchant services")
         ordering = ["merchant", "service"]
+        permissions = [("import_merchantservice", "Can import merchant services from a file")]
         constraints = [
             models.UniqueConstraint(fields=["merchant", "service"], name="merchant_service_once"),
             models.CheckConstraint(
@@ -206,6 +207,7 @@ class ServiceBound(models.Model):
     class Meta:
         verbose_name = _("service boundary")
         verbose_name_plural = _("service boundaries")
+        permissions = [("import_servicebound", "Can import service boundaries from a file")]
         constraints = [
             models.UniqueConstraint(fields=["merchant_channel", "service"], name="service_bound_once"),
             models.CheckConstraint(

@@ -173,6 +173,15 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     MERCHANT_USER: _FILES,
 }
 
+# Came with the migration `0045_import_roles`: whoever may add such rows by hand.
+IMPORTS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        "channels.import_bank",
+        "merchants.import_merchantservice",
+        "merchants.import_servicebound",
+    ),
+}
+
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:
     """Give each role its permissions, making the role where it is missing; take nothing away.

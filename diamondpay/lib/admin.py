@@ -22,6 +22,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
@@ -100,6 +101,12 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     # The filters of the bar, by their names in the address; and the exact keys of the box of numbers.
     filters: ClassVar[Mapping[str, ListFilter]] = {}
     exact_search: tuple[admin_list.Key, ...] = ()
+    # The page on which rows are handed in as a file (`lib.imports`), for holders of `import_<model>`.
+    import_page: ClassVar[str] = ""
+    # The kind of file that the list can be taken out as (`records.exports.adminlists`).
+    export_kind: ClassVar[str] = ""
+    # What stands in the list's address and is no filter.
+    parameters: ClassVar[frozenset[str]] = _LIST_PARAMETERS
     # The tables below an object, of what belongs to it.
     panels: tuple[admin_columns.Panel, ...] = ()
 
@@ -123,7 +130,7 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     def _read(self, request: HttpRequest) -> Reading:
         return read_list(
             self.filterset, request.GET, queryset=self.list_queryset(request, self.get_queryset(request)),
-            viewer=self.viewer(request), kind=str(self.opts.model_name), ignored=_LIST_PARAMETERS,
+            viewer=self.viewer(request), kind=str(self.opts.model_name), ignored=self.parameters,
         )  # fmt: skip
 
     def viewer(self, request: HttpRequest) -> Viewer:
@@ -167,11 +174,20 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         kept = [(name, value) for name, value in pairs if value.strip() and name not in unknown]
         if len(kept) != len(pairs):
             return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {**self._files(request), **(extra_context or {})})
         shown = getattr(response, "context_data", None) or {}
         if "cl" in shown and shown["cl"].is_too_slow:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return response
+
+    def _files(self, request: HttpRequest) -> dict[str, str]:
+        """Return the ways from the list to files: of its rows, and from which rows are taken."""
+        may_import = request.user.has_perm(f"{self.opts.app_label}.import_{self.opts.model_name}")
+        return {
+            "import_url": reverse(f"admin:{self.import_page}") if self.import_page and may_import else "",
+            "export_kind": self.export_kind,
+            "export_query": self.read(request).query,
+        }
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import money
+from diamondpay.lib import money, terms
 
 LOCK_FIELD = "opened_as"
 _SALT = "diamondpay.lib.admin_forms"
@@ -83,23 +83,19 @@ class LockedForm(forms.ModelForm[Any]):
 
     def refuse_reversed(self, lower: str, upper: str) -> None:
         """Refuse an upper bound below its lower bound; 0 is no bound."""
-        low, high = self.cleaned_data.get(lower), self.cleaned_data.get(upper)
-        if low is not None and high is not None and high != 0 and high < low:
-            self.add_error(upper, _("The upper bound is below the lower bound. Give 0 for no limit."))
+        self._refuse(terms.out_of_order(self.cleaned_data, lower, upper))
 
     def refuse_negative(self, *names: str) -> None:
         """Refuse amounts below 0."""
-        for name in names:
-            value = self.cleaned_data.get(name)
-            if value is not None and value < 0:
-                self.add_error(name, _("Give 0 or more."))
+        self._refuse(terms.negative(self.cleaned_data, *names))
 
     def refuse_fee(self) -> None:
         """Refuse a fee of 100 % or more, or below 0."""
-        self.refuse_negative("fee_permillage", "fee_fixed")
-        rate = self.cleaned_data.get("fee_permillage")
-        if rate is not None and rate >= 1000:
-            self.add_error("fee_permillage", _("A fee must be below 1000 ‰ (100 %)."))
+        self._refuse(terms.fee(self.cleaned_data))
+
+    def _refuse(self, faults: terms.Faults) -> None:
+        for name, words in faults.items():
+            self.add_error(name, str(words))
 
 
 def fingerprint(row: models.Model) -> str:

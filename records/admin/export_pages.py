@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from diamondpay.models import User
 from merchants import access
 from records.exports import building, choices, jobs, kinds
 from records.exports.choices import Choice
-from records.models import ExportFormat, ExportJob
+from records.models import ExportFormat, ExportJob, ExportTemplate
 
 SESSION_KEY = "exports"
 _SHOWN_MAX = 5
@@ -81,7 +81,8 @@ def _choice(request: HttpRequest, kind: str, user: User) -> Choice:
         wanted_format=request.POST.get("format", ""),
     )
     direction, _colon, key = request.POST.get("move", "").partition(":")
-    return choice.moved(key, is_up=direction == "up") if key else choice
+    choice = choice.moved(key, to=direction)
+    return choice.picked(request.POST.get("pick", ""))
 
 
 def made(request: HttpRequest, *, wanted: jobs.Wanted, now: datetime) -> HttpResponseRedirect:
@@ -119,6 +120,7 @@ def _form(
     current: Any = timezone.get_current_timezone()
     asked = source.read(query, user, current, now)
     may_share = access.merchants_of(user) is None
+    templates = list(choices.templates_for(kind=kind, user=user))
     context = {
         **admin.site.each_context(request),
         "title": gettext("Export: %s") % source.title,
@@ -133,14 +135,31 @@ def _form(
             user=user, current=str(current.key), platform=str(settings.DEFAULT_TIME_ZONE)
         ),
         "zone_chosen": zone,
-        "templates": list(choices.templates_for(kind=kind, user=user)),
+        "templates": templates,
         "may_save": user.has_perm("records.add_exporttemplate"),
         "roles": list(user.groups.order_by("name")) if may_share else [],
         "complaints": complaints,
         "template_name": request.POST.get("name", ""),
-        "schedule_query": urlencode([("kind", kind), ("query", asked.query), ("recipients", str(user.pk))]),
+        "schedule_query": urlencode(
+            [
+                ("kind", kind),
+                ("query", asked.query),
+                ("recipients", str(user.pk)),
+                *_template_of(request, templates),
+            ]
+        ),
     }
     return TemplateResponse(request, "admin/exports/new.html", context, status=422 if complaints else 200)
+
+
+def _template_of(request: HttpRequest, templates: Sequence[ExportTemplate]) -> list[tuple[str, str]]:
+    """Return the template that was used or saved last on the form, for a file like this every day."""
+    posted, name = request.POST, request.POST.get("name", "").strip()
+    for each in templates:
+        is_used = "use" in posted and str(each.pk) == posted.get("template")
+        if is_used or ("save" in posted and each.owner_id == request.user.pk and each.name == name):
+            return [("template", str(each.pk))]
+    return [("template", str(templates[0].pk))] if len(templates) == 1 else []
 
 
 def shown(request: HttpRequest, job: ExportJob) -> dict[str, Any]:

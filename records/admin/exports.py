@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,8 @@ from diamondpay.lib.admin import AuditedAdmin, ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns, link_to
 from diamondpay.lib.admin_forms import LockedForm
 from diamondpay.lib.filter_kinds import Several
+from diamondpay.models import SavedView
+from records import filters, saved_views
 from records.admin import export_pages
 from records.exports import choices, jobs, kinds, schedules
 from records.models import ExportJob, ExportSchedule, ExportTemplate
@@ -31,8 +34,19 @@ _schedule = Columns(ExportSchedule)
 
 
 def _what(row: Any) -> str:
-    kind = kinds.KINDS.get(row.kind)
-    return str(kind.title) if kind is not None else row.kind
+    return _what_of(row.kind)
+
+
+def _what_of(key: str) -> str:
+    kind = kinds.KINDS.get(key)
+    return str(kind.title) if kind is not None else key
+
+
+def _filters_of(view: SavedView) -> str:
+    """Return the filters of a saved view, without its columns, its page and its name."""
+    asked = QueryDict(view.query)
+    pairs = [(name, value) for name in asked for value in asked.getlist(name)]
+    return urlencode([pair for pair in pairs if pair[0] not in filters.PAGE_PARAMETERS])
 
 
 def _size(row: ExportJob) -> str:
@@ -58,11 +72,11 @@ class ExportJobAdmin(ReadOnlyAdmin):
 
     list_display = (
         _job.computed(_page, name="page", label=_("file")),
-        _job.computed(_what, name="what", label=_("record")),
-        _job.text("format"), _job.badge("state", export_pages.TONES), _job.number("rows_done"),
-        _job.computed(_size, name="size", label=_("size")), _job.text("requested_by"),
-        _job.moment("requested_at"), _job.moment("finished_at"), _job.moment("expires_at"),
         _job.computed(_link, name="link", label=_("download")),
+        _job.badge("state", export_pages.TONES), _job.number("rows_done"),
+        _job.computed(_size, name="size", label=_("size")), _job.moment("requested_at"),
+        _job.moment("expires_at"), _job.computed(_what, name="what", label=_("record")), _job.text("format"),
+        _job.text("requested_by"), _job.moment("finished_at"),
     )  # fmt: skip
     list_display_links = None
     filters = {"state": Several("state")}
@@ -123,10 +137,24 @@ class ExportTemplateAdmin(AuditedAdmin):
         return field
 
 
+class ViewField(forms.ModelChoiceField[SavedView]):
+    """A choice of saved views of several lists."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the list and the name."""
+        return f"{_what_of(obj.page)}: {obj.name}"
+
+
 class ScheduleForm(LockedForm):
     """What is made every day, of what, when and for whom; everything is checked as if it were made now."""
 
     kind = forms.ChoiceField(label=_("Record"))
+    view = ViewField(
+        SavedView.objects.none(),
+        label=_("Filters of a saved view"),
+        required=False,
+        help_text=_("Its filters as they are now; leave it empty to type them."),
+    )
     zone = forms.ChoiceField(label=_("Time zone"))
     user: Any = None
 
@@ -142,18 +170,25 @@ class ScheduleForm(LockedForm):
         super().__init__(*args, **kwargs)
         if "kind" not in self.fields:
             return
-        kind, zone = self.fields["kind"], self.fields["zone"]
+        kind, zone, view = self.fields["kind"], self.fields["zone"], self.fields["view"]
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - declared above
         assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - declared above
+        assert isinstance(view, forms.ModelChoiceField)  # noqa: S101 - declared above
         kind.choices = choices.kinds_for(self.user)
         zone.choices = [(name, name) for name in sorted(available_timezones())]
+        offered = [each.pk for key in kinds.KINDS for each in saved_views.visible(page=key, user=self.user)]
+        view.queryset = SavedView.objects.filter(pk__in=offered).order_by("page", "name")
         if not self.initial.get("zone"):
             self.initial["zone"] = timezone.get_current_timezone_name()
 
     def clean(self) -> dict[str, Any]:
         """Refuse a template of another record, filters that say nothing, and recipients without the right."""
         cleaned = super().clean()
-        kind, template = cleaned.get("kind"), cleaned.get("template")
+        kind, template, view = cleaned.get("kind"), cleaned.get("template"), cleaned.get("view")
+        if view is not None and kind and view.page != kind:
+            self.add_error("view", _("This view is of another record."))
+        elif view is not None:
+            cleaned["query"] = _filters_of(view)
         if kind and template is not None and template.kind != kind:
             self.add_error("template", _("This template is of another record."))
         if kind and cleaned.get("zone"):
@@ -185,7 +220,9 @@ class ExportScheduleAdmin(AuditedAdmin):
         "last_error",
     )  # fmt: skip
     list_select_related = ("template",)
-    fields = ("name", "kind", "query", "template", "time_of_day", "zone", "recipients", "is_active")
+    fields = (
+        "name", "kind", "template", "view", "query", "time_of_day", "zone", "recipients", "is_active",
+    )  # fmt: skip
     filter_horizontal = ("recipients",)
     ordering = ("-id",)
 

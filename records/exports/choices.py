@@ -27,16 +27,32 @@ class Choice:
     order: tuple[Offered, ...]
     format: str
 
-    def moved(self, key: str, *, is_up: bool) -> Choice:
-        """Return the choice with a column one place higher or lower."""
+    def moved(self, key: str, *, to: str) -> Choice:
+        """Return the choice with a column one place `up` or `down`, or at the `top`."""
         order = list(self.order)
         place = next((number for number, each in enumerate(order) if each.key == key), None)
-        other = None if place is None else place + (-1 if is_up else 1)
-        if place is None or other is None or not 0 <= other < len(order):
+        if place is None or to not in ("up", "down", "top"):
             return self
-        order[place], order[other] = order[other], order[place]
-        keys = [each.key for each in order]
-        return arranged(offered=self.order, order=keys, chosen=self.chosen, wanted_format=self.format)
+        column = order.pop(place)
+        order.insert({"up": max(place - 1, 0), "down": place + 1, "top": 0}[to], column)
+        return self._with(order=[each.key for each in order])
+
+    def picked(self, which: str) -> Choice:
+        """Return the choice with `all` columns chosen, `none`, or the `usual` ones."""
+        picks = {
+            "all": [each.key for each in self.order],
+            "none": [],
+            "usual": [each.key for each in self.order if each.is_default],
+        }
+        return self._with(chosen=picks[which]) if which in picks else self
+
+    def _with(self, *, order: Sequence[str] | None = None, chosen: Sequence[str] | None = None) -> Choice:
+        return arranged(
+            offered=self.order,
+            order=order if order is not None else [each.key for each in self.order],
+            chosen=chosen if chosen is not None else self.chosen,
+            wanted_format=self.format,
+        )
 
 
 def arranged(

@@ -1,8 +1,8 @@
-"""Files by which finance reconciles: a merchant's day, and a channel's day.
+"""Files by which finance reconciles: what a day is to all of them, and the day of a merchant.
 
 A merchant's day is every record of the merchant's wallets between the balance it began and the balance it
-ended with. A channel's day is every entry of the channel's clearing account beside the order it belongs to.
-Both say in their summary whether the figures agree, and where they do not.
+ended with; `channel_day` has the day of a channel. Both say in their summary whether the figures agree, and
+where they do not.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, ExpressionWrapper, F, Max, Min, Q, QuerySet, Sum, When
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -23,7 +22,6 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Channel
-from diamondpay.lib.fields import MoneyField
 from diamondpay.lib.spreadsheet import summary as sheets
 from diamondpay.lib.spreadsheet.columns import Column, Row
 from diamondpay.lib.spreadsheet.columns import Kind as Cells
@@ -38,7 +36,7 @@ _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Field:
+class DayField:
     """A column of a reconciliation file; `unit` is the path of an amount's currency."""
 
     key: str
@@ -49,46 +47,32 @@ class _Field:
     words: dict[Any, str] | None = None
 
 
-def _amount(key: str, label: Any, path: str) -> _Field:
-    return _Field(key=key, label=label, path=path, cells=Cells.AMOUNT, unit="currency_id")
+def amount_field(key: str, label: Any, path: str) -> DayField:
+    return DayField(key=key, label=label, path=path, cells=Cells.AMOUNT, unit="currency_id")
 
 
 _MERCHANT_FIELDS = (
-    _Field(key="created_at", label=_("Change time"), path="created_at", cells=Cells.MOMENT),
-    _Field(key="wallet", label=_("Wallet"), path="merchant_channel_id"),
-    _Field(key="account_kind", label=_("Balance"), path="account_kind",
+    DayField(key="created_at", label=_("Change time"), path="created_at", cells=Cells.MOMENT),
+    DayField(key="wallet", label=_("Wallet"), path="merchant_channel_id"),
+    DayField(key="account_kind", label=_("Balance"), path="account_kind",
            words={str(value): str(word) for value, word in Account.Kind.choices}),
-    _Field(key="sequence", label=_("Sequence"), path="sequence", cells=Cells.NUMBER),
-    _Field(key="change_type", label=_("Change type"), path="change_type",
+    DayField(key="sequence", label=_("Sequence"), path="sequence", cells=Cells.NUMBER),
+    DayField(key="change_type", label=_("Change type"), path="change_type",
            words={str(value): str(word) for value, word in ChangeType.choices}),
-    _amount("amount", _("Change amount"), "amount"),
-    _amount("balance_before", _("Balance before"), "balance_before"),
-    _amount("balance_after", _("Balance after"), "balance_after"),
-    _Field(key="currency", label=_("Currency"), path="currency_id"),
-    _Field(key="order_no", label=_("Associated order number"), path="order_no"),
-    _Field(key="remark", label=_("Remarks"), path="posting__remark"),
-)  # fmt: skip
-_CHANNEL_FIELDS = (
-    _Field(key="created_at", label=_("Time"), path="created_at", cells=Cells.MOMENT),
-    _Field(key="change_type", label=_("Entry"), path="change_type",
-           words={str(value): str(word) for value, word in ChangeType.choices}),
-    _Field(key="payment", label=_("Deposit order"), path="posting__payment__payment_id"),
-    _Field(key="payout", label=_("Payout order"), path="posting__payout__payout_id"),
-    _Field(key="merchant", label=_("Merchant"), path="our_merchant"),
-    _Field(key="channel_order_no", label=_("Channel order no."), path="their_number"),
-    _amount("expected", _("Our order says"), "expected"),
-    _amount("amount", _("Clearing account"), "amount"),
-    _amount("difference", _("Difference"), "difference"),
-    _Field(key="currency", label=_("Currency"), path="currency_id"),
-    _Field(key="effect", label=_("Posting"), path="posting__effect_key"),
+    amount_field("amount", _("Change amount"), "amount"),
+    amount_field("balance_before", _("Balance before"), "balance_before"),
+    amount_field("balance_after", _("Balance after"), "balance_after"),
+    DayField(key="currency", label=_("Currency"), path="currency_id"),
+    DayField(key="order_no", label=_("Associated order number"), path="order_no"),
+    DayField(key="remark", label=_("Remarks"), path="posting__remark"),
 )  # fmt: skip
 
 
-class _Day:
+class Day:
     """What both kinds share: a query of one owner and one day, and a fixed table of columns."""
 
     title: Any
-    fields: tuple[_Field, ...]
+    fields: tuple[DayField, ...]
     owner: str
     owner_model: type[Merchant] | type[Channel]
     permissions: tuple[str, ...]
@@ -119,11 +103,11 @@ class _Day:
     def count_up_to(self, *, job: ExportJob, most: int) -> int | None:
         """Count the day's rows."""
         zone = ZoneInfo(job.zone)
-        return int(self._rows(job=job, zone=zone)[:most].count())
+        return int(self.rows_of(job=job, zone=zone)[:most].count())
 
     def page(self, query: str) -> str:
-        """Return the address of the form of reconciliation files."""
-        return reverse("admin:reconciliation")
+        """Return the address of the form of such files."""
+        return f"{reverse('admin:reconciliation')}?{urlencode({'kind': f'{self.owner}day'})}"
 
     def open(self, *, job: ExportJob, zone: ZoneInfo) -> Opened:
         """Open the day's rows with the figures that must agree."""
@@ -133,9 +117,9 @@ class _Day:
         chosen = [next(each for each in self.fields if each.key == key) for key in job.columns]
         paths = [path for each in chosen for path in (each.path, each.unit) if path]
         place = sources.positions(paths)
-        rows = self._rows(job=job, zone=zone)
-        owner, day = self._asked(job, zone)
-        count, sums, notes = self._figures(job=job, zone=zone)
+        rows = self.rows_of(job=job, zone=zone)
+        owner, day = self.asked(job, zone)
+        count, sums, notes = self.figures_of(job=job, zone=zone)
 
         def read() -> Iterator[Row]:
             return sources.stream(rows.values_list(*place))
@@ -156,21 +140,24 @@ class _Day:
         found: QuerySet[Any] = access.visible_to(user, self.owner_model._default_manager.all())
         return found
 
-    def _asked(self, job: ExportJob, zone: ZoneInfo) -> tuple[str, date]:
+    def asked(self, job: ExportJob, zone: ZoneInfo) -> tuple[str, date]:
+        """Return the owner and the day. Raises: Refused."""
         given = QueryDict(job.query)
         day = _day_of(given.get("day", ""), zone, job.requested_at)
         if day is None:
             raise sources.Refused(_t("The file has no day."))
         return given.get(self.owner, ""), day
 
-    def _rows(self, *, job: ExportJob, zone: ZoneInfo) -> QuerySet[Any]:
+    def rows_of(self, *, job: ExportJob, zone: ZoneInfo) -> QuerySet[Any]:
+        """Return the day's rows."""
         raise LookupError("a kind of day says which rows it has")
 
-    def _figures(self, *, job: ExportJob, zone: ZoneInfo) -> tuple[int, tuple[Sums, ...], tuple[str, ...]]:
+    def figures_of(self, *, job: ExportJob, zone: ZoneInfo) -> tuple[int, tuple[Sums, ...], tuple[str, ...]]:
+        """Return how many rows there are, the tables of figures that must agree, and notes."""
         raise LookupError("a kind of day says which figures must agree")
 
 
-class MerchantDay(_Day):
+class MerchantDay(Day):
     """Opening balance, every record, closing balance and fees of a merchant's wallets on one day."""
 
     title = _("Reconciliation of a merchant")
@@ -183,13 +170,13 @@ class MerchantDay(_Day):
         records = BalanceRecord.objects.filter(merchant_id=QueryDict(job.query).get(self.owner, ""))
         return access.visible_to(job.requested_by, records)
 
-    def _rows(self, *, job: ExportJob, zone: ZoneInfo) -> QuerySet[Any]:
-        start, end = bounds(self._asked(job, zone)[1], zone)
+    def rows_of(self, *, job: ExportJob, zone: ZoneInfo) -> QuerySet[Any]:
+        start, end = bounds(self.asked(job, zone)[1], zone)
         rows = self._records(job).filter(created_at__gte=start, created_at__lt=end)
         return rows.order_by("account_id", "sequence")
 
-    def _figures(self, *, job: ExportJob, zone: ZoneInfo) -> tuple[int, tuple[Sums, ...], tuple[str, ...]]:
-        start, end = bounds(self._asked(job, zone)[1], zone)
+    def figures_of(self, *, job: ExportJob, zone: ZoneInfo) -> tuple[int, tuple[Sums, ...], tuple[str, ...]]:
+        start, end = bounds(self.asked(job, zone)[1], zone)
         in_day = Q(created_at__gte=start, created_at__lt=end)
         since = {
             row["account_id"]: row
@@ -219,7 +206,7 @@ class MerchantDay(_Day):
         )  # fmt: skip
         balances = Sums(title=_t("Balances of the day"), headings=headings, rows=tuple(lines))
         count = sum(int(row["count"]) for row in since.values())
-        return count, (balances, _fees_of(self._rows(job=job, zone=zone))), ()
+        return count, (balances, _fees_of(self.rows_of(job=job, zone=zone))), ()
 
     def _line(self, account: Account, found: dict[str, Any], decimals: int) -> tuple[Cell, ...]:
         """Return a wallet's day. Two roads must meet: back from today's balance, and along the chain."""
@@ -236,68 +223,6 @@ class MerchantDay(_Day):
             sheets.amount(closing, decimals),
             Cell(value=_chain_check(account, found, opening, closing)),
         )
-
-
-class ChannelDay(_Day):
-    """Every entry of a channel's clearing accounts on one day beside the order it belongs to."""
-
-    title = _("Reconciliation of a channel")
-    fields = _CHANNEL_FIELDS
-    owner = "channel"
-    owner_model = Channel
-    permissions = ("records.view_balancerecord", "records.view_upstreamcall", "channels.view_channel")
-
-    def _rows(self, *, job: ExportJob, zone: ZoneInfo) -> QuerySet[Any]:
-        if access.merchants_of(job.requested_by) is not None:
-            raise sources.Refused(_t("A channel's clearing account is the platform's own."))
-        channel, day = self._asked(job, zone)
-        start, end = bounds(day, zone)
-        accounts = list(
-            Account.objects.filter(channel_id=channel, kind=Account.Kind.CLEARING).values_list(
-                "pk", flat=True
-            )
-        )
-        entries = BalanceRecord.objects.filter(
-            account_id__in=accounts, created_at__gte=start, created_at__lt=end
-        )
-        return _with_orders(entries).order_by("created_at", "id")
-
-    def _figures(self, *, job: ExportJob, zone: ZoneInfo) -> tuple[int, tuple[Sums, ...], tuple[str, ...]]:
-        decimals = sources.currency_decimals()
-        found = list(
-            self._rows(job=job, zone=zone)
-            .order_by()
-            .values("currency_id", "change_type")
-            .annotate(
-                count=Count("id"),
-                booked=Sum("amount"),
-                ordered=Sum("expected"),
-                orphans=Count("id", filter=Q(expected__isnull=True)),
-                differing=Count("id", filter=~Q(difference=0) & Q(difference__isnull=False)),
-            )
-            .order_by("currency_id", "change_type")
-        )
-        words = {str(value): str(word) for value, word in ChangeType.choices}
-        headings = (
-            _t("Currency"), _t("Entry"), _t("Entries"), _t("Our orders say"), _t("Clearing account"),
-            _t("Without an order"), _t("Differing"), _t("Check"),
-        )  # fmt: skip
-        rows = tuple(
-            (
-                Cell(value=row["currency_id"]),
-                Cell(value=words.get(row["change_type"], row["change_type"])),
-                Cell(value=row["count"]),
-                sheets.amount(row["ordered"] or _ZERO, decimals.get(row["currency_id"], 2)),
-                sheets.amount(row["booked"] or _ZERO, decimals.get(row["currency_id"], 2)),
-                Cell(value=row["orphans"]),
-                Cell(value=row["differing"]),
-                Cell(value=_channel_check(row)),
-            )
-            for row in found
-        )
-        notes = (_t("Seen from the clearing account: a deposit is below zero, since the channel owes it."),)
-        table = Sums(title=_t("Clearing account of the day"), headings=headings, rows=rows)
-        return sum(int(row["count"]) for row in found), (table,), notes
 
 
 def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -337,31 +262,6 @@ def _chain_check(account: Account, found: dict[str, Any], opening: Decimal, clos
     }
 
 
-def _channel_check(row: dict[str, Any]) -> str:
-    if row["differing"]:
-        return _t("DOES NOT AGREE")
-    return _t("no order to compare with") if row["orphans"] else _t("agrees")
-
-
-def _with_orders(entries: QuerySet[Any]) -> QuerySet[Any]:
-    """Add what the order of each entry says, with the sign it has on the clearing account."""
-    paid, sent = F("posting__payment__actual_amount"), F("posting__payout__requested_amount")
-    is_payment, is_payout = Q(posting__payment__isnull=False), Q(posting__payout__isnull=False)
-    expected = Case(
-        When(is_payment, change_type__in=["deposit_credit", "exchange"], then=-paid),
-        When(is_payment, change_type="deposit_refund", then=paid),
-        When(is_payout, change_type="payout_debit", then=sent),
-        output_field=MoneyField(),
-    )
-    found: QuerySet[Any] = entries.annotate(
-        expected=expected,
-        our_merchant=Coalesce("posting__payment__merchant_id", "posting__payout__merchant_id"),
-        their_number=Coalesce("posting__payment__channel_order_no", "posting__payout__channel_order_no"),
-        difference=ExpressionWrapper(F("amount") - expected, output_field=MoneyField()),
-    )
-    return found
-
-
 def _fees_of(rows: QuerySet[Any]) -> Sums:
     """Return the fees that were booked together with a merchant's records."""
     postings = rows.order_by().values("posting_id")
@@ -386,7 +286,7 @@ def _fees_of(rows: QuerySet[Any]) -> Sums:
     return Sums(title=_t("Fees of the day"), headings=headings, rows=lines)
 
 
-def _column(each: _Field, place: dict[str, int], zone: ZoneInfo) -> Column:
+def _column(each: DayField, place: dict[str, int], zone: ZoneInfo) -> Column:
     title = f"{each.label} ({zone.key})" if each.cells is Cells.MOMENT else str(each.label)
     return Column(
         title=title,

@@ -89,13 +89,17 @@ class RecordList:
 
     def read(self, query: str, user: Any, zone: ZoneInfo, now: datetime) -> Asked:
         """Read a query string as the list reads it."""
-        found = filters.read(self.kind, QueryDict(query), user=user, zone=zone, now=now)
+        found = self.reading(query, user=user, zone=zone, now=now)
         return Asked(
             query=found.query,
             words=sources.words_of(found, zone),
             errors=found.errors,
             unknown=found.unknown,
         )
+
+    def reading(self, query: str, *, user: Any, zone: ZoneInfo, now: datetime) -> Reading:
+        """Return the rows of a query string, within what the user may see."""
+        return filters.read(self.kind, QueryDict(query), user=user, zone=zone, now=now)
 
     def count_up_to(self, *, job: ExportJob, most: int) -> int | None:
         """Count the list's rows, no further than `most`."""
@@ -138,9 +142,7 @@ class RecordList:
     def _reading(self, job: ExportJob) -> Reading:
         zone = ZoneInfo(job.zone)
         # “Today” is the day on which the file was asked for, also when it is built after midnight.
-        return filters.read(
-            self.kind, QueryDict(job.query), user=job.requested_by, zone=zone, now=job.requested_at
-        )
+        return self.reading(job.query, user=job.requested_by, zone=zone, now=job.requested_at)
 
     def _sums(
         self,

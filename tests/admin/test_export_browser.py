@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.test import override_settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from records.exports import building
@@ -54,7 +54,7 @@ def test_finance_chooses_columns_and_takes_the_file_of_what_the_list_shows(
         for key in ("channel_id", "completed_at"):
             page.uncheck(f"input[name=chosen][value={key}]")
         page.fill("#export-name", "for the bank")
-        page.click("button[name=save]")
+        page.click("button[name=save]:visible")
         page.wait_for_selector(".messages .success")
         page.click("button[name=make]")
         page.wait_for_selector(".badge.success")
@@ -66,6 +66,35 @@ def test_finance_chooses_columns_and_takes_the_file_of_what_the_list_shows(
         assert sorted(row[0] for row in rows[1:]) == ["a0", "a1", "a2"]
         assert {"Channel", "Completed (Asia/Shanghai)"} & set(rows[0]) == set()
         assert ExportTemplate.objects.get().columns[:2] == ["merchant_order_no", "payment_id"]
+        assert visit.complaints == []
+
+
+def test_columns_are_chosen_together_moved_to_the_top_and_saved_by_enter(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
+        page = visit.page
+        visit.sign_in("finance")
+        visit.open("/admin/exports/new/payment/?status=1")
+        first = page.locator(".export-order li").first
+        page.click("button[name=pick][value=none]")
+        expect(page.locator("input[name=chosen]:checked")).to_have_count(0)
+        page.click("[aria-label='Currency: to the top']")
+        expect(first).to_contain_text("Currency")
+        page.check("input[name=chosen][value=currency_id]")
+        page.fill("#export-name", "currencies")
+        page.press("#export-name", "Enter")
+        expect(page.locator(".messages .success")).to_contain_text("“currencies” is saved")
+        template = ExportTemplate.objects.get()
+        assert template.columns == ["currency_id"]
+        page.click("button[name=pick][value=all]")
+        expect(page.locator("input[name=chosen]:not(:checked)")).to_have_count(0)
+        page.click("button[name=pick][value=usual]")
+        expect(page.locator("input[name=chosen]:checked")).to_have_count(12)
+        page.click("button[name=use]")
+        page.click("text=Make a file like this every day")
+        expect(page.locator("#id_template")).to_have_value(str(template.pk))
+        expect(page.locator("#id_query")).to_have_value("status=1")
         assert visit.complaints == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,11 +12,11 @@ from django.test import Client
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow, Preference, User
 from merchants.registration import Registered
-from records.exports import jobs
+from records.exports import building, jobs
 from records.models import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.lib import spreadsheets
-from tests.records.exporting import ZONE, State, asked, boss, filled, folder, made
+from tests.records.exporting import ZONE, State, asked, boss, data, filled, folder, made
 
 __all__ = ["boss", "filled", "folder"]
 
@@ -226,3 +228,37 @@ def test_a_schedule_is_made_by_hand_and_checked(client: Client, finance: User, f
     schedule = ExportSchedule.objects.get()
     assert (schedule.owner, schedule.next_run_at is not None) == (finance, True)
     assert AuditRow.objects.filter(action="exportschedule.create", user=finance).exists()
+
+
+def test_a_third_file_says_what_it_waits_for(
+    client: Client, finance: User, filled: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every file is too large for the request, so that it waits for a worker.
+    monkeypatch.setattr(building, "SMALL_ROWS_MAX", -1)
+    client.force_login(finance)
+    for _number in range(3):
+        client.post(NEW, typed(client, make="1"))
+    first, second, third = ExportJob.objects.order_by("pk")
+    assert "It begins in a moment." in client.get(f"/admin/exports/{first.pk}/progress/").content.decode()
+    waiting = client.get(f"/admin/exports/{third.pk}/progress/").content.decode()
+    assert "2 files wait before this one." in waiting
+    assert [jobs.claim(now=clock.now(), worker="w") for _number in range(3)] == [first, second, None]
+    waiting = client.get(f"/admin/exports/{third.pk}/progress/").content.decode()
+    assert "Two of your files are being made. This one begins when one of them is ready." in waiting
+    assert "3 files" in client.get("/admin/exports/indicator/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["services", "success-rate"])
+def test_both_statistics_lead_to_a_file_of_what_they_show(
+    page: str, client: Client, finance: User, filled: Registered
+) -> None:
+    client.force_login(finance)
+    shown = client.get(f"/admin/statistics/{page}/?created=today").content.decode()
+    found = re.search(r'href="(/admin/exports/new/statistics/[^"]*)"', shown)
+    assert found is not None
+    url = unescape(found[1])
+    answer = client.post(url, typed(client, url, make="1"), follow=True)
+    job = ExportJob.objects.get()
+    assert "Download" in answer.content.decode()
+    assert job.state == State.DONE
+    assert sum(int(row[3]) for row in data(job, finance)) == 8

@@ -38,9 +38,14 @@ def part(content: bytes, name: str) -> str:
 
 def lines(content: bytes) -> list[list[str]]:
     """Return the cells of a CSV file, without the tabs that keep them texts."""
+    return [[cell.lstrip("\t") for cell in row] for row in raw_lines(content)]
+
+
+def raw_lines(content: bytes) -> list[list[str]]:
+    """Return the cells of a CSV file as they stand there."""
     text = content.decode("utf-8-sig")
     assert text.endswith("\r\n")
-    return [[cell.lstrip("\t") for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+    return list(csv.reader(io.StringIO(text, newline="")))
 
 
 def soffice() -> str | None:

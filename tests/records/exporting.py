@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -107,3 +109,14 @@ def _text(column: Any, row: Any) -> str:
 def summed(job: ExportJob) -> list[list[str]]:
     """Return the lines of the summary's tables, as texts."""
     return [[cell["text"] for cell in row] for block in job.summary for row in block.get("rows", ())]
+
+
+@contextmanager
+def nearly_full(byte_count: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes, which is what a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time
 from decimal import Decimal
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,9 @@ import pytest
 from django.test import Client
 
 from diamondpay.lib import clock, errors
-from diamondpay.models import User
+from diamondpay.models import SavedView, User
 from merchants.registration import Registered
-from records.exports import building, jobs, schedules, sources
+from records.exports import building, channel_day, jobs, schedules, sources
 from records.models import Account, ExportJob, ExportSchedule, ExportTemplate, Payment
 from tests import factories
 from tests.records.exporting import (
@@ -26,6 +27,7 @@ from tests.records.exporting import (
     filled,
     folder,
     made,
+    nearly_full,
     offered,
     summed,
 )
@@ -57,8 +59,25 @@ def test_a_channels_day_compares_our_orders_with_its_clearing_account(boss: User
     assert [line for line in lines if line[:1] == ["CNY"]] == [
         ["CNY", "Deposit credit", "6", "-1,800.00", "-1,800.00", "0", "0", "agrees"],
         ["CNY", "Payout debit", "6", "600.00", "600.00", "0", "0", "agrees"],
+        ["CNY", "Deposits", "6", "-1,800.00", "6", "-1,800.00", "agrees"],
+        ["CNY", "Payouts", "6", "600.00", "6", "600.00", "agrees"],
     ]
     assert {row[8] for row in data(job, boss)} == {"0.00"}
+
+
+def test_a_channels_day_tells_of_an_order_without_an_entry_and_of_an_entry_without_an_order() -> None:
+    """The database lets neither happen; the rows begin at the entries, and could not show the first."""
+    entry = {"currency_id": "CNY", "count": 2, "booked": Decimal(-600)}
+    table = channel_day.orders_beside_entries(
+        [{**entry, "change_type": "deposit_credit"}, {**entry, "change_type": "deposit_refund"}],
+        paid=[{"unit": "CNY", "count": 3, "total": Decimal(-900)}],
+        sent=[{"unit": "JPY", "count": 1, "total": Decimal(50)}],
+        decimals={"CNY": 2, "JPY": 0},
+    )
+    assert [[cell.value for cell in row] for row in table.rows] == [
+        ["CNY", "Deposits", 3, Decimal(-900), 2, Decimal(-600), "DOES NOT AGREE"],
+        ["JPY", "Payouts", 1, Decimal(50), 0, Decimal(0), "DOES NOT AGREE"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,3 +202,50 @@ def test_the_home_page_tells_its_owner_of_a_scheduled_file_that_failed(
     assert "The disk is full." in page
     client.force_login(factories.make_finance("colleague"))
     assert "The disk is full." not in client.get("/admin/").content.decode()
+
+
+def test_a_scheduled_file_that_fails_is_tried_three_times_and_then_shown_and_the_next_success_clears_it(
+    client: Client, boss: User, filled: Registered
+) -> None:
+    daily = schedule(boss, [boss])
+    assert schedules.run_due(now=clock.now()) == 1
+    job = ExportJob.objects.get(schedule=daily)
+    states = []
+    with nearly_full(0):
+        for _attempt in range(3):
+            building.build_next(worker="w")
+            job.refresh_from_db()
+            states.append(job.state)
+    assert states == [State.QUEUED, State.QUEUED, State.FAILED]
+    daily.refresh_from_db()
+    assert (daily.failure_count, daily.last_error) == (1, job.error)
+    client.force_login(boss)
+    assert job.error in unescape(client.get("/admin/").content.decode())
+    ExportSchedule.objects.update(next_run_at=clock.now())
+    schedules.run_due(now=clock.now())
+    building.build_next(worker="w")
+    daily.refresh_from_db()
+    assert (daily.failure_count, daily.last_error) == (0, "")
+
+
+def test_a_schedule_takes_the_filters_of_a_saved_view(client: Client, boss: User, finance: User) -> None:
+    client.force_login(finance)
+    template = ExportTemplate.objects.create(
+        owner=finance, kind="payment", name="all", columns=["payment_id"], format="csv"
+    )
+    query = "created=yesterday&status=1&columns=fee&view=3&p=2"
+    views = [
+        SavedView.objects.create(owner=finance, page=page, name="paid", query=query)
+        for page in ("payment", "payout")
+    ]
+    theirs = SavedView.objects.create(owner=boss, page="payment", name="theirs", query="status=0")
+    typed = {
+        "name": "daily", "kind": "payment", "template": template.pk, "time_of_day": "06:00",
+        "is_active": "on", "zone": "Asia/Shanghai", "recipients": [finance.pk], "query": "",
+    }  # fmt: skip
+    url = "/admin/records/exportschedule/add/"
+    for wrong in (views[1], theirs):
+        assert client.post(url, {**typed, "view": wrong.pk}).status_code == 200
+    assert not ExportSchedule.objects.exists()
+    assert client.post(url, {**typed, "view": views[0].pk}).status_code == 302
+    assert ExportSchedule.objects.get().query == "created=yesterday&status=1"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from tests.records.exporting import (
     filled,
     folder,
     made,
+    nearly_full,
 )
 
 __all__ = ["boss", "filled", "folder"]
@@ -106,17 +104,6 @@ def test_cancelling_while_it_is_built_leaves_nothing(boss: User, filled: Registe
     assert list(folder.iterdir()) == []
     with pytest.raises(errors.StatusConflict):
         jobs.cancel(job=job, user=boss, now=clock.now())
-
-
-@contextmanager
-def nearly_full(byte_count: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes, which is what a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("form", ["xlsx", "csv"])
