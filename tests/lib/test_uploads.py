@@ -257,7 +257,8 @@ def test_rows_beyond_what_is_taken_are_refused_and_empty_ones_do_not_count() -> 
 
 def test_a_file_damaged_anywhere_is_read_or_refused_and_never_an_error() -> None:
     whole = book(["Amount", "Account"], *([n, CARD] for n in range(30)))
-    sheet = b"<worksheet><sheetData><row r='1'><c r='A1' t='s'><v>0</v></c><c><f>A1</f></c></row></sheetData></worksheet>"
+    row = b"<row r='1'><c r='A1' t='s'><v>0</v></c><c><f>A1</f></c></row>"
+    sheet = b"<worksheet><sheetData>" + row + b"</sheetData></worksheet>"
     dice, ends = random.Random(7), {"read": 0, "refused": 0}
     for turn in range(600):
         content = bytearray(whole if turn % 2 else sheet)
