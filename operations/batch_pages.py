@@ -204,6 +204,8 @@ def shown(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def progress(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Show how far a batch is; when it is over, the whole page is shown anew."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
     batch = _batch(request, pk)
     answer: HttpResponse = TemplateResponse(request, "admin/batches/progress.html", batch_view.of(batch))
     if batch.state != BatchPayout.State.PLACING and request.headers.get("HX-Request"):

@@ -203,7 +203,7 @@ def changed_since(*, batch: BatchPayout, now: datetime) -> list[str]:
         return [str(refusal)]
     rows = list(
         batch.rows.order_by("number").only(
-            "number", "amount", "fee", "merchant_channel_id", "merchant_order_no"
+            "sheet_row", "amount", "fee", "merchant_channel_id", "merchant_order_no"
         )
     )
     changed = _refused_rows(rows, at)
@@ -226,12 +226,13 @@ def _refused_rows(rows: Sequence[BatchPayoutRow], at: checking.Ground) -> list[s
         if at.fee_of(row.amount) != row.fee:
             return [_t("The fee was changed since the file was checked. Discard it and upload it again.")]
         try:
-            routing.choose(offered=[option] if option else [], amount=row.amount, needed=row.amount + row.fee)
+            total = checking.total((row.amount, row.fee))
+            routing.choose(offered=[option] if option else [], amount=row.amount, needed=total)
         except errors.DomainError as refusal:
-            return [_t("Row %(row)d: %(reason)s") % {"row": row.number, "reason": checking.in_words(refusal)}]
-        needed[row.merchant_channel_id] = checking.total(
-            (needed[row.merchant_channel_id], row.amount, row.fee)
-        )
+            return [
+                _t("Row %(row)d: %(reason)s") % {"row": row.sheet_row, "reason": checking.in_words(refusal)}
+            ]
+        needed[row.merchant_channel_id] = checking.total((needed[row.merchant_channel_id], total))
     words = _t("%(wallet)s has %(available)s available, and the batch needs %(needed)s.")
     available = {key: option.available or Decimal(0) for key, option in options.items()}
     return [

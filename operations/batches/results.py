@@ -14,6 +14,7 @@ from diamondpay.lib.spreadsheet import summary as sheets
 from diamondpay.lib.spreadsheet.columns import Column, Kind, Look, Row
 from diamondpay.lib.spreadsheet.summary import Line, Summary
 from diamondpay.lib.spreadsheet.xlsx import Book
+from operations.batches import checking
 from operations.batches.models import BatchPayout, BatchPayoutRow
 from records.models import PayoutStatus
 
@@ -78,7 +79,7 @@ def _summary(batch: BatchPayout, zone: ZoneInfo, now: datetime) -> Summary:
     )
     labels = dict(BatchPayoutRow.State.choices)
     for each in sorted(found, key=lambda each: list(labels).index(each["state"])):
-        amounts = (each["sum"], each["fees"], each["sum"] + each["fees"])
+        amounts = (each["sum"], each["fees"], checking.total((each["sum"], each["fees"])))
         lines.append(
             Line(
                 cells=(

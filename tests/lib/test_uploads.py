@@ -98,7 +98,7 @@ def test_what_our_own_writers_write_is_read_back(tmp_path: Path) -> None:
     rows = [(CARD, Decimal("12.50")), ("=1+1", Decimal("0.01")), ("007", Decimal(3))]
     for writer, name in ((Book, "x.xlsx"), (Delimited, "x.csv")):
         file = io.BytesIO()
-        made = writer(file, columns=columns, look=Look(zone=ZoneInfo("UTC")), title="Rows")  # type: ignore[operator]
+        made = writer(file, columns=columns, look=Look(zone=ZoneInfo("UTC")), title="Rows")
         made.write(rows)
         made.end_rows()
         made.close(Summary(title="Summary", heading="h"))

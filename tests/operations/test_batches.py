@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -18,7 +20,7 @@ from merchants.models import MerchantService
 from merchants.registration import Registered
 from operations.batches import acts, checking, placing, results, sealing, template
 from operations.batches.models import BatchPayout, BatchPayoutRow
-from records import parties
+from records import ledger, parties
 from records.models import Payout, PayoutStatus
 from tests import factories
 from tests.admin import book
@@ -135,7 +137,7 @@ def test_what_changed_since_the_file_was_checked_is_told_and_nothing_is_confirme
     assert told() == "The fee was changed since the file was checked. Discard it and upload it again."
     terms.update(fee_permillage=3, single_limit_upper_bound=20_000)
     assert told() == (
-        "Row 1: The amount 30,000 is outside what is allowed: up to 20,000 CNY (upper bound: service)."
+        "Row 2: The amount 30,000 is outside what is allowed: up to 20,000 CNY (upper bound: service)."
     )
     terms.update(single_limit_upper_bound=0)
     book.payout(owner, "N2", amount="20000", is_paid=False)
@@ -204,7 +206,7 @@ def test_each_row_takes_the_wallet_that_has_room_for_it(maker: User) -> None:
     owner = factories.make_merchant("Two", channels=["first", "second"], fee_permillage=3)
     for wallet in owner.wallets:
         checking_amount = Decimal(250) if wallet.channel_id == "first" else Decimal(1000)
-        book.ledger.adjust(
+        ledger.adjust(
             merchant_channel=wallet, amount=checking_amount, reason="float", request_id=f"f-{wallet.pk}",
             now=clock.now(),
         )  # fmt: skip
@@ -322,12 +324,13 @@ def test_the_result_file_says_of_each_row_what_became_of_it(owner: Registered, m
 
 def test_the_applications_role_cannot_change_what_a_batch_is_made_of(owner: Registered, maker: User) -> None:
     batch = batching.upload(owner, maker, xlsx(HEAD, good(1)))
-    for change in (
+    changes: list[Callable[[], Any]] = [
         lambda: BatchPayout.objects.filter(pk=batch.pk).update(frozen_amount=1),
         lambda: batch.rows.update(amount=1),
         lambda: batch.rows.update(merchant_order_no="other"),
         lambda: batch.rows.all()._raw_delete("default"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
             change()
     assert batch.rows.get().amount == 100

@@ -114,7 +114,7 @@ class Archive:
                 parser.Parse(b"", True)
         except (expat.ExpatError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, LookupError):
             raise broken() from None
-        except (NotImplementedError, RuntimeError):
+        except RuntimeError:
             raise FileRefused(
                 _("The book is encrypted or packed in an unusual way. Save it again.")
             ) from None
