@@ -63,6 +63,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     is_upload = request.method == "POST"
     chosen = _chosen(user, request.POST if is_upload else request.GET)
+    viewer = batch_view.Viewer(user)
     outcome: dict[str, Any] = {}
     if is_upload:
         answer = _uploaded(request, user, chosen, outcome)
@@ -72,9 +73,9 @@ def page(request: HttpRequest) -> HttpResponseBase:
         **admin.site.each_context(request),
         "title": _t("Batch Payout"),
         "chosen": chosen,
-        "wallets": batch_view.wallets(chosen.at) if chosen.at else [],
+        "wallets": batch_view.wallets(chosen.at, viewer) if chosen.at else [],
         "fee": batch_view.fee_words(chosen.at) if chosen.at else "",
-        "batches": [batch_view.listed(batch) for batch in _newest(user)],
+        "batches": [batch_view.listed(batch, viewer) for batch in _newest(user)],
         "rows_max": template.ROWS_MAX,
         **outcome,
     }
@@ -163,7 +164,7 @@ def _uploaded(
         }
         return None
     except acts.SameFile as refusal:
-        outcome["earlier"] = batch_view.listed(refusal.earlier)
+        outcome["earlier"] = batch_view.listed(refusal.earlier, batch_view.Viewer(user))
         return None
     except errors.NotAllowed:
         raise PermissionDenied from None
@@ -195,7 +196,7 @@ def shown(request: HttpRequest, pk: int) -> HttpResponseBase:
     batch = _batch(request, pk)
     context = {
         **admin.site.each_context(request),
-        **batch_view.of(batch),
+        **batch_view.of(batch, batch_view.Viewer(_user(request))),
         **batch_view.rows_of(batch, request.GET),
         "title": _t("Batch payout %d") % batch.pk,
     }
@@ -207,7 +208,8 @@ def progress(request: HttpRequest, pk: int) -> HttpResponseBase:
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
     batch = _batch(request, pk)
-    answer: HttpResponse = TemplateResponse(request, "admin/batches/progress.html", batch_view.of(batch))
+    context = batch_view.of(batch, batch_view.Viewer(_user(request)))
+    answer: HttpResponse = TemplateResponse(request, "admin/batches/progress.html", context)
     if batch.state != BatchPayout.State.PLACING and request.headers.get("HX-Request"):
         answer.headers["HX-Refresh"] = "true"
     return answer

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Sum
 from django.urls import reverse
+from django.utils.translation import gettext as _t
 
 from diamondpay.lib import money
+from diamondpay.models import User
 from operations.batches import checking
 from operations.batches.models import BatchPayout, BatchPayoutRow
-from records import ledger, tones
+from records import filter_sets, filters, ledger, tones
 from records.admin import parts
 from records.models import Payout, PayoutStatus
 
@@ -30,13 +33,32 @@ _ROW_TONES = {
 }  # fmt: skip
 
 
-def wallets(at: checking.Ground) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Viewer:
+    """What a page may tell: to a merchant's user neither channels nor who of the staff did something."""
+
+    user: User
+
+    @property
+    def sees_channels(self) -> bool:
+        """Whether channels are named, as the lists of orders do it."""
+        return bool(self.user.has_perm(filter_sets.UPSTREAM))
+
+    def name(self, person: User | None) -> str:
+        """Return who did something."""
+        if person is None:
+            return ""
+        is_told = person.pk == self.user.pk or filters.confined_to(self.user) is None
+        return person.get_username() if is_told else _t("another person")
+
+
+def wallets(at: checking.Ground, viewer: Viewer) -> list[dict[str, Any]]:
     """Return the wallets that the form offers, each with what it may carry or why it does not."""
     currency = at.service.currency
     return [
         {
             "id": option.merchant_channel.pk,
-            "channel": option.channel.pk,
+            "name": option.channel.pk if viewer.sees_channels else option.merchant_channel.name,
             "available": parts.amount(option.available or Decimal(0), currency),
             "available_text": at.shown(option.available or Decimal(0)),
             "limits": str(option.range.explain()) if option.range is not None else "",
@@ -56,17 +78,18 @@ def fee_words(at: checking.Ground) -> str:
     return " + ".join(found)
 
 
-def listed(batch: BatchPayout) -> dict[str, Any]:
+def listed(batch: BatchPayout, viewer: Viewer) -> dict[str, Any]:
     """Return a batch for a line of a list."""
     return {
         "batch": batch,
         "url": reverse("admin:batch_payout_batch", args=[batch.pk]),
         "amount": parts.amount(batch.amount, batch.currency),
         "badge": parts.badge(batch.get_state_display(), TONES[State(batch.state)]),
+        "uploaded_by": viewer.name(batch.uploaded_by),
     }
 
 
-def of(batch: BatchPayout) -> dict[str, Any]:
+def of(batch: BatchPayout, viewer: Viewer) -> dict[str, Any]:
     """Return what a batch's page shows beside its rows. Four statements at most, however many rows."""
     counted = _counted(batch)
     done = batch.row_count - counted[RowState.PREPARED] - counted[RowState.WAITING]
@@ -79,7 +102,10 @@ def of(batch: BatchPayout) -> dict[str, Any]:
         "fee": parts.amount(batch.fee, currency),
         "frozen": parts.amount(batch.frozen_amount, currency),
         "frozen_text": frozen,
-        "per_wallet": _per_wallet(batch) if batch.state == State.PREPARED else [],
+        "per_wallet": _per_wallet(batch, viewer) if batch.state == State.PREPARED else [],
+        "uploaded_by": viewer.name(batch.uploaded_by),
+        "confirmed_by": viewer.name(batch.confirmed_by),
+        "stopped_by": viewer.name(batch.stopped_by),
         "needs_review": batch.merchant.payout_audit != "disabled",
         "done": done,
         "percent": round(100 * done / batch.row_count),
@@ -121,11 +147,11 @@ def _counted(batch: BatchPayout) -> dict[str, int]:
     return found | dict(counts)
 
 
-def _per_wallet(batch: BatchPayout) -> list[dict[str, Any]]:
+def _per_wallet(batch: BatchPayout, viewer: Viewer) -> list[dict[str, Any]]:
     """Return for each wallet what the batch takes from it, and its available balance before and after."""
     found = list(
         batch.rows.order_by("merchant_channel")
-        .values("merchant_channel", "merchant_channel__channel")
+        .values("merchant_channel", "merchant_channel__channel", "merchant_channel__name")
         .annotate(count=Count("pk"), amount=Sum("amount"), fee=Sum("fee"))
     )
     balances = ledger.balances([each["merchant_channel"] for each in found])
@@ -137,7 +163,7 @@ def _per_wallet(batch: BatchPayout) -> list[dict[str, Any]]:
         shown.append(
             {
                 "id": each["merchant_channel"],
-                "channel": each["merchant_channel__channel"],
+                "name": each[f"merchant_channel__{'channel' if viewer.sees_channels else 'name'}"],
                 "count": each["count"],
                 "amount": parts.amount(each["amount"], batch.currency),
                 "fee": parts.amount(each["fee"], batch.currency),

@@ -25,11 +25,12 @@ from diamondpay.lib.spreadsheet.xlsx import Book
 from diamondpay.models import User
 from operations import order_query
 from operations.order_query import Answer, Line
-from records import tones
+from records import filter_sets, tones
 from records.admin import parts
 from records.models import Notification, Payment, PaymentStatus, Payout, PayoutStatus
 
 QUERY_MS_MAX = 8000
+_CHANNEL_PLACE = 5
 _WRITERS: dict[str, type[Book] | type[Delimited]] = {"xlsx": Book, "csv": Delimited}
 
 
@@ -74,10 +75,8 @@ def _shown(line: Line) -> dict[str, Any]:
     told = getattr(order, "told", None)
     return {
         "line": line,
-        "kind": _t("Payout") if line.is_payout else _t("Deposit"),
         "url": parts.page_url(Payout if line.is_payout else Payment, order.pk),
         "amount": parts.amount(order.requested_amount, order.currency),
-        "actual": parts.amount(order.actual_amount, order.currency),
         "badge": parts.badge(order.get_status_display(), found[order.status]),
         "told": parts.badge(Notification.State(told).label, tones.NOTIFICATION[told]) if told else "",
     }
@@ -88,9 +87,9 @@ def _file(request: HttpRequest, user: User, answer: Answer, form: str) -> FileRe
     zone, now = ZoneInfo(timezone.get_current_timezone_name()), clock.now()
     file = io.BytesIO()
     decimals = dict(Currency.objects.values_list("code", "exponent"))
-    writer = _WRITERS[form](
-        file, columns=_columns(zone), look=Look(zone=zone, decimals=decimals), title=_t("Orders")
-    )
+    columns = _columns(zone, names_channels=user.has_perm(filter_sets.UPSTREAM))
+    look = Look(zone=zone, decimals=decimals)
+    writer = _WRITERS[form](file, columns=columns, look=look, title=_t("Orders"))
     writer.write(_row(line) for line in answer.lines)
     writer.end_rows()
     writer.close(_summary(answer, zone, now))
@@ -107,7 +106,8 @@ def _file(request: HttpRequest, user: User, answer: Answer, form: str) -> FileRe
     return response
 
 
-def _columns(zone: ZoneInfo) -> list[Column]:
+def _columns(zone: ZoneInfo, *, names_channels: bool) -> list[Column]:
+    """Return the columns; the upstream's number is for those alone who see upstreams in the lists."""
     titles = (
         (_t("Number asked"), Kind.TEXT), (_t("Matched by"), Kind.TEXT), (_t("Kind"), Kind.TEXT),
         (_t("Platform order no."), Kind.TEXT), (_t("Merchant order no."), Kind.TEXT),
@@ -119,6 +119,7 @@ def _columns(zone: ZoneInfo) -> list[Column]:
     return [
         Column(title=title, position=place, kind=kind, unit_position=10 if kind is Kind.AMOUNT else None)
         for place, (title, kind) in enumerate(titles)
+        if names_channels or place != _CHANNEL_PLACE
     ]
 
 

@@ -63,7 +63,7 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
     """Read and check a file and keep it for confirmation, unless anything at all is wrong with it.
 
     Raises: NotAllowed; FileRefused; FileHasFaults; SameFile; MerchantDisabled, ServiceUnknown, ServiceClosed,
-    ServiceNotActivated, ChannelUnknown, ChannelRequired. Nothing is kept then.
+    ServiceNotActivated, ChannelUnknown, ChannelRequired, NoChannelAvailable. Nothing is kept then.
     """
     rights.check(user, wanted.merchant_id)
     merchant = Merchant.objects.get(pk=wanted.merchant_id)
@@ -72,6 +72,7 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
     )
     if at.service.requires_merchant_channel and not wanted.merchant_channel_id:
         raise errors.ChannelRequired
+    _refuse_without_wallet(at)
     sheets = upload_kinds.read(wanted.content, name=wanted.name)
     table = reading.read(sheets, columns.columns_of(at.service))
     content_hash = sealing.content_hash(table.lines)
@@ -96,6 +97,19 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
             raise
         _refuse_same(merchant, content_hash)
         raise
+
+
+def _refuse_without_wallet(at: checking.Ground) -> None:
+    """Refuse what no row could pass, once and not in every row. Raises: NoChannelAvailable."""
+    obstacles = [option.obstacle for option in at.options if option.obstacle is not None]
+    lasting = [each for each in obstacles if each.reason != routing.Reason.BALANCE_TOO_LOW]
+    if len(lasting) == len(at.options):
+        details = "; ".join(f"{each.merchant_channel_id}: {each.words}" for each in lasting)
+        raise errors.NoChannelAvailable(
+            _t("No wallet of the merchant carries the service. %s") % details
+            if details
+            else _t("The merchant has no wallet that carries the service.")
+        )
 
 
 def _refuse_same(merchant: Merchant, content_hash: bytes) -> None:

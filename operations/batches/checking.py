@@ -181,10 +181,14 @@ class _Plan:
 
 
 def in_words(refusal: Exception) -> str:
-    """Return a refusal as a sentence; where no channel is left, with each one's reason."""
+    """Return a refusal as a sentence; where no channel is left, with each wallet's reason.
+
+    Not by the channels' names, as the refusal itself has it: merchants' users do not know those.
+    """
     words = str(refusal)
     if isinstance(refusal, errors.NoChannelAvailable) and refusal.details:
-        words = f"{words} {'; '.join(refusal.details.values())}"
+        reasons = (f"{key}: {each.partition(': ')[2]}" for key, each in refusal.details.items())
+        words = f"{words} {'; '.join(reasons)}"
     return words
 
 

@@ -167,6 +167,23 @@ def test_a_merchants_user_sees_their_own_batches_alone(
     assert (theirs.state, BatchPayout.objects.count()) == ("prepared", 2)
 
 
+def test_a_merchants_user_is_told_neither_channels_nor_who_of_the_staff_it_was(
+    client: Client, owner: Registered, maker: User
+) -> None:
+    batch = batching.done(batching.upload(owner, maker, xlsx(HEAD, good(1))), maker)
+    prepared = batching.upload(owner, maker, xlsx(HEAD, good(2, start=5)))
+    numbers = str(Payout.objects.get().payout_id)
+    told = []
+    for user in (factories.make_merchant_user(owner.merchant), maker):
+        client.force_login(user)
+        pages = [PAGE, f"{PAGE}{batch.pk}/", f"{PAGE}{prepared.pk}/"]
+        text = "".join(text_of(client.get(page)).partition("<main")[2] for page in pages)
+        file: Any = client.post(QUERY, {"numbers": numbers, "file": "csv"})
+        titles = spreadsheets.lines(b"".join(file.streaming_content))[0]
+        told.append(("sandbox" in text, "maker" in text, "Channel order no." in titles))
+    assert told == [(False, False, False), (True, True, True)]
+
+
 def test_no_page_or_file_of_a_batch_shows_an_account(
     client: Client, signed_in: User, owner: Registered
 ) -> None:

@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from channels.models import Channel
 from diamondpay.lib import clock, errors
 from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.models import AuditRow, User
@@ -275,6 +276,12 @@ def test_a_batch_is_not_made_for_a_closed_service_a_deposit_or_a_disabled_mercha
             batching.upload(owner, maker, content, service_id=service)
     with pytest.raises(errors.ChannelUnknown):
         batching.upload(owner, maker, content, merchant_channel_id=book.merchant("Other").wallets[0].pk)
+    Channel.objects.update(status="disabled")
+    with pytest.raises(errors.NoChannelAvailable) as refusal:
+        batching.upload(owner, maker, content)
+    assert str(refusal.value) == (
+        f"No wallet of the merchant carries the service. {owner.wallets[0].pk}: The channel is disabled."
+    )
     owner.merchant.status = "disabled"
     owner.merchant.save()
     with pytest.raises(errors.MerchantDisabled):
