@@ -30,6 +30,7 @@ _SECONDS_BY_TASK = {
     "records.tasks.expire_payments": 10,
     "records.tasks.query_orders": 10,
     "records.tasks.build_exports": 10,
+    "operations.tasks.place_batches": 5,
     "merchants.tasks.end_debug_mode": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
@@ -41,6 +42,7 @@ TASK_BY_TOPIC = {
     "notifications": "records.tasks.deliver_notifications",
     "submissions": "records.tasks.query_orders",
     "exports": "records.tasks.build_exports",
+    "batches": "operations.tasks.place_batches",
 }
 WAKE_EXPIRES_SECONDS = 30
 WAKES_GATHERED_SECONDS = 0.02

@@ -78,6 +78,14 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
     )),
     (_("Operations"), (
         ("operations.act", _("Manual Operations")),
+        Link(
+            url_name="admin:batch_payout", title=_("Batch Payout"),
+            permissions=("operations.operation_payout_write", "operations.operation_payout_global_write"),
+        ),
+        Link(
+            url_name="admin:order_query", title=_("Order Query"),
+            permissions=("records.view_payment", "records.view_payout"),
+        ),
     )),
     (_("Statistics"), (
         Link(

@@ -13,6 +13,8 @@ SHORT_PATHS = {
     "RecordBalanceRecord": "admin:records_balancerecord_changelist",
     "RecordBalanceTransfer": "admin:records_balancetransfer_changelist",
     "RecordNotificationDetail": "admin:records_notification_changelist",
+    "OperationBatchPayout": "admin:batch_payout",
+    "OperationOrderQuery": "admin:order_query",
 }
 
 

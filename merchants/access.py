@@ -43,6 +43,8 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "records.orderdaytotal": ("merchant",),
     "records.ordertotal": ("merchant",),
     "records.amounttotal": ("merchant",),
+    "operations.batchpayout": ("merchant",),
+    "operations.batchpayoutrow": ("merchant",),
 }
 # Reference data that names nobody.
 _OPEN = frozenset(

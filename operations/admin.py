@@ -9,10 +9,10 @@ from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
-from operations import home, order_events
+from operations import batch_pages, home, order_events, order_query_pages
 from operations.models import Act
 
-__all__ = ["ActAdmin", "home", "order_events"]
+__all__ = ["ActAdmin", "batch_pages", "home", "order_events", "order_query_pages"]
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}

@@ -7,6 +7,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from operations.batches.models import BatchPayout, BatchPayoutRow
+
+__all__ = ["Act", "BatchPayout", "BatchPayoutRow"]
+
 
 class Act(models.Model):
     """A deed that creates or releases money by hand: asked for by one person, decided by another (P6), done

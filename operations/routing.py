@@ -178,6 +178,14 @@ def pick(
             raise errors.ChannelUnknown
     elif service.requires_merchant_channel:
         raise errors.ChannelRequired
+    return choose(offered=offered, amount=amount, needed=needed)
+
+
+def choose(*, offered: list[Option], amount: Decimal, needed: Decimal) -> Decision:
+    """Choose among the options, in their order, the wallet that carries the amount.
+
+    Units: as for `pick`. Raises: as `pick` does where a wallet is not named.
+    """
     choices: list[Choice] = []
     ruled_out: list[RuledOut] = []
     for option in offered:

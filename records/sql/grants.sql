@@ -57,3 +57,12 @@ GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_a
 
 -- Who asked for which file is history; the file itself goes when its time is over.
 REVOKE DELETE ON records_exportjob FROM :app_role;
+
+-- What a batch is made of is fixed when it is uploaded; only how far it has come moves.
+REVOKE UPDATE, DELETE ON operations_batchpayout, operations_batchpayoutrow FROM :app_role;
+GRANT UPDATE (
+    state, confirmed_by_id, confirmed_at, stopped_by_id, stopped_at, finished_at
+) ON operations_batchpayout TO :app_role;
+GRANT UPDATE (
+    state, payout_id, reason, leased_until, try_count, finished_at
+) ON operations_batchpayoutrow TO :app_role;

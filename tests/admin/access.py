@@ -35,11 +35,13 @@ from merchants.api.gateway import links
 from merchants.models import AllowedAddress
 from merchants.registration import Registered
 from operations import roles
+from operations.models import BatchPayout
 from records import filters
 from records.models import Payment
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
+from tests.operations import batching
 
 TABLE = Path(__file__).with_name("access.csv")
 FOUND = "ACCESS_FOUND"
@@ -62,7 +64,11 @@ _CATCH_ALL = "(?P<url>.*)$"
 _JSON, _OWN_CODE = "application/json", re.compile(rb'"error_code": ?"(\d{4})"')
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Pages whose rows the address does not name by their model.
-_BY_PREFIX = {"admin/exports/": ExportJob, "admin/lists/": SavedView}
+_BY_PREFIX = {
+    "admin/exports/": ExportJob,
+    "admin/lists/": SavedView,
+    "admin/operations/batch-payout/": BatchPayout,
+}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",
@@ -132,6 +138,8 @@ def make_world() -> World:
     member = people["merchant"]
     if member is not None:
         _own_rows(member)
+    for owner in (acme, rival):
+        _batch(owner, boss)
     return World(acme, rival, people, {column: _cookie(user) for column, user in people.items()})
 
 
@@ -146,6 +154,12 @@ def _own_rows(owner: User) -> None:
     ExportJob.objects.create(
         requested_by=owner, kind="payment", format="csv", zone="UTC", requested_at=owner.date_joined
     )
+
+
+def _batch(owner: Registered, boss: User) -> None:
+    """Make a batch of payouts that waits for its confirmation."""
+    content = batching.xlsx(batching.HEAD, batching.good(1))
+    batching.upload(owner, boss, content)
 
 
 def _cookie(user: User | None) -> str:

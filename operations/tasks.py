@@ -1,0 +1,23 @@
+"""Wake-ups of operations' workers. Rows are the queue: a lost or doubled task changes nothing but when."""
+
+from __future__ import annotations
+
+import threading
+
+from celery import shared_task
+
+from operations.batches import placing
+
+# Beat rings every few seconds; one call in each process drains the queue.
+_placing = threading.Lock()
+
+
+@shared_task(name="operations.tasks.place_batches", ignore_result=True)
+def place_batches(**_kwargs: object) -> None:
+    """Create payouts of confirmed batches."""
+    if not _placing.acquire(blocking=False):
+        return
+    try:
+        placing.place_waiting()
+    finally:
+        _placing.release()
