@@ -13,6 +13,8 @@ SHORT_PATHS = {
     "RecordBalanceRecord": "admin:records_balancerecord_changelist",
     "RecordBalanceTransfer": "admin:records_balancetransfer_changelist",
     "RecordNotificationDetail": "admin:records_notification_changelist",
+    "OperationCreatePayment": "admin:create_payment",
+    "OperationCreatePayout": "admin:create_payout",
 }
 
 

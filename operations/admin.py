@@ -9,10 +9,10 @@ from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
-from operations import home, order_events
+from operations import create_acts, create_pages, home, order_events
 from operations.models import Act
 
-__all__ = ["ActAdmin", "home", "order_events"]
+__all__ = ["ActAdmin", "create_acts", "create_pages", "home", "order_events"]
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}

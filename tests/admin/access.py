@@ -35,7 +35,7 @@ from merchants.models import AllowedAddress
 from merchants.registration import Registered
 from operations import roles
 from records import filters, payer_links
-from records.models import Payment
+from records.models import Payment, Payout
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
@@ -210,6 +210,9 @@ def _argument(name: str, model: Any, world: World) -> str:
     }
     if name in fixed:
         return fixed[name]
+    if name in ("payment_id", "payout_id"):
+        orders: Any = Payment if name == "payment_id" else Payout
+        return str(getattr(orders.objects.filter(merchant=world.acme.merchant).latest("id"), name))
     if model is None and name == "object_id":
         return "1"
     if model is None:
