@@ -7,6 +7,7 @@ page carries the link. Source: seed 002, CreatePayment and CreatePayout.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -115,16 +116,22 @@ def _form(
     return TemplateResponse(request, "admin/operations/create_form.html", context, status=status)
 
 
-def _placed(request: HttpRequest, desk: Desk, *, order_no: str, now: datetime) -> HttpResponseBase:
-    """Place a deposit, once for one form."""
+def _placed(
+    request: HttpRequest, desk: Desk, *, order_no: str, now: datetime, fee_expected: Decimal | None = None
+) -> HttpResponseBase:
+    """Place the order, once for one form; what is wrong comes back beside its field."""
     order: placement.NewPayment | placement.NewPayout | None = None
     try:
-        order = create_desk.order_of(desk, order_no=order_no, address=address_of(request))
-        if not isinstance(order, placement.NewPayment):
-            raise PermissionDenied
-        return _done(request, desk.kind, placement.place_payment(order=order, now=now))
+        order = create_desk.order_of(
+            desk, order_no=order_no, address=address_of(request), fee_expected=fee_expected
+        )
+        if (elsewhere := _of_another_merchant(desk.kind, order)) is not None:
+            return _used_up(request, desk, elsewhere, now=now)
+        if isinstance(order, placement.NewPayment):
+            return _done(request, desk.kind, placement.place_payment(order=order, now=now))
+        return _done(request, desk.kind, placement.place_payout(order=order, now=now))
     except errors.DuplicateOrderNumber:
-        return _used_up(request, desk, order, now=now)
+        return _repeated(request, desk, order, now=now)
     except errors.DomainError as refusal:
         complaints = create_desk.complaints_of(refusal)
         return _form(request, desk, order_no=order_no, complaints=complaints, now=now)
@@ -162,37 +169,33 @@ def _reviewed(request: HttpRequest, kind: Kind, *, is_sent: bool, now: datetime)
     desk = create_desk.look(kind=kind, user=user, entry=reviewed.entry)
     if not is_sent:
         return _form(request, desk, order_no=reviewed.order_no, now=now)
-    order: placement.NewPayment | placement.NewPayout | None = None
-    try:
-        order = create_desk.order_of(
-            desk, order_no=reviewed.order_no, address=address_of(request), fee_expected=reviewed.fee
-        )
-        if not isinstance(order, placement.NewPayout):
-            raise PermissionDenied
-        return _done(request, kind, placement.place_payout(order=order, now=now))
-    except errors.DuplicateOrderNumber:
-        return _used_up(request, desk, order, now=now)
-    except errors.DomainError as refusal:
-        complaints = create_desk.complaints_of(refusal)
-        return _form(request, desk, order_no=reviewed.order_no, complaints=complaints, now=now)
+    return _placed(request, desk, order_no=reviewed.order_no, fee_expected=reviewed.fee, now=now)
 
 
-def _used_up(
+def _of_another_merchant(kind: Kind, order: placement.NewOrder) -> Payment | Payout | None:
+    """Return what this form has placed for another merchant, where the same number is free again."""
+    rows: Any = kind.model._default_manager
+    found: Payment | Payout | None = (
+        rows.filter(merchant_order_no__upper=order.merchant_order_no).exclude(merchant=order.merchant).first()
+    )
+    return found
+
+
+def _repeated(
     request: HttpRequest, desk: Desk, order: placement.NewOrder | None, *, now: datetime
 ) -> HttpResponseBase:
-    """Answer a form whose number has an order already: the same content is that order, pressed twice.
-
-    The form comes back with a number of its own, so that pressing again is meant.
-    """
+    """Answer a form whose number has an order already: the same content is that order, pressed twice."""
     rows: Any = desk.kind.model._default_manager
     if order is None:
         raise ValueError("only an order that was placed can be a repeat")
-    first = rows.filter(merchant=order.merchant, merchant_order_no=order.merchant_order_no).first()
-    if first is None:
-        complaints: dict[str, Words] = {"": errors.DuplicateOrderNumber.words}
-        return _form(request, desk, complaints=complaints, now=now)
+    first = rows.get(merchant=order.merchant, merchant_order_no=order.merchant_order_no)
     if bytes(first.request_hash) == order.content_hash():
         return _done(request, desk.kind, first)
+    return _used_up(request, desk, first, now=now)
+
+
+def _used_up(request: HttpRequest, desk: Desk, first: Payment | Payout, *, now: datetime) -> HttpResponseBase:
+    """Say what the form has placed; it comes back with a new number, so that pressing again is meant."""
     words = format_html(
         _t(
             "This form has already placed {link}, with other values. Press the button again to place another."

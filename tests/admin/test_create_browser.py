@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import override_settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from channels.models import Channel, ChannelService, Service
@@ -278,6 +279,43 @@ def test_the_pages_fit_a_phone_and_a_desk(
         visit.open(f"/OperationCreatePayment?merchant={acme.merchant.pk}&service=SVC0001")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert visit.complaints == []
+
+
+def test_whoever_was_signed_out_is_told_and_keeps_what_was_typed(
+    browser: Browser, live_server: LiveServer, acme: Registered
+) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
+        page = opened(visit, "/OperationCreatePayment", acme, "SVC0001")
+        fill(page, amount="1000", name="Wang Wei", number=CARD, remark_code="AB12")
+        page.context.clear_cookies(name=re.compile("^sessionid"))
+        page.click(".save-bar .main")
+        expect(page.locator("#create-signed-out")).to_be_visible()
+        expect(page.locator("#create-number")).to_have_value(CARD)
+        assert Payment.objects.count() == 0
+        page.click("text=Sign in again")
+        page.wait_for_url("**/admin/login/?next=/admin/operations/create/payment/")
+        assert visit.complaints == []
+
+
+def test_after_a_lost_answer_pressing_again_finds_the_same_order(
+    browser: Browser, live_server: LiveServer, acme: Registered
+) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
+        page = opened(visit, "/OperationCreatePayment", acme, "SVC0001")
+        fill(page, amount="1000", name="Wang Wei", number=CARD, remark_code="AB12")
+
+        def lose(route: Route) -> None:
+            """Let the server do its work and its answer get lost."""
+            route.fetch(max_redirects=0)
+            route.abort()
+
+        page.route("**/create/payment/", lose)
+        page.click(".save-bar .main")
+        expect(page.locator("#create-no-answer")).to_be_visible()
+        page.unroute("**/create/payment/")
+        page.click(".save-bar .main")
+        page.wait_for_url("**/admin/records/payment/**")
+        assert Payment.objects.count() == 1
 
 
 def test_of_very_many_merchants_one_is_found_by_typing(

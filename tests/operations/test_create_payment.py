@@ -265,6 +265,21 @@ def test_a_used_form_with_other_values_is_refused_once_and_then_meant(
     assert sorted(Payment.objects.values_list("requested_amount", flat=True)) == [1000, 2000]
 
 
+def test_a_used_form_places_nothing_for_another_merchant_either(
+    client: Client, owner: Registered, staff: User
+) -> None:
+    rival = creating.make_owner("Rival")
+    form = opened(client, owner)
+    form.send("place")
+    theirs: dict[str, Any] = {"merchant": rival.merchant.pk, "channel": rival.wallets[0].pk}
+    answer = form.send("place", **theirs)
+    assert "This form has already placed" in faults(answer)[""]
+    assert orders() == (1, 0)
+    again = {**form.fields, **theirs, "form": answer.context["form_token"]}
+    assert creating.Form(client, PAYMENT_PAGE, again).send("place").status_code == 302
+    assert Payment.objects.latest("id").merchant == rival.merchant
+
+
 @pytest.mark.parametrize("token", ["", "x", "WyJhIl0:1:x"])
 def test_a_form_that_is_not_ours_places_nothing(
     client: Client, owner: Registered, staff: User, token: str
