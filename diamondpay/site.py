@@ -77,6 +77,14 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.accountdelta", _("System Account Changes")),
     )),
     (_("Operations"), (
+        Link(
+            url_name="admin:create_payment", title=_("Create Deposit Order"),
+            permissions=("operations.operation_payment_write", "operations.operation_payment_global_write"),
+        ),
+        Link(
+            url_name="admin:create_payout", title=_("Create Payout Order"),
+            permissions=("operations.operation_payout_write", "operations.operation_payout_global_write"),
+        ),
         ("operations.act", _("Manual Operations")),
         Link(
             url_name="admin:batch_payout", title=_("Batch Payout"),

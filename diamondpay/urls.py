@@ -15,6 +15,8 @@ SHORT_PATHS = {
     "RecordNotificationDetail": "admin:records_notification_changelist",
     "OperationBatchPayout": "admin:batch_payout",
     "OperationOrderQuery": "admin:order_query",
+    "OperationCreatePayment": "admin:create_payment",
+    "OperationCreatePayout": "admin:create_payout",
 }
 
 

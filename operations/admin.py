@@ -9,10 +9,12 @@ from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
-from operations import batch_pages, home, order_events, order_query_pages
+from operations import batch_pages, create_acts, create_pages, home, order_events, order_query_pages
 from operations.models import Act
 
-__all__ = ["ActAdmin", "batch_pages", "home", "order_events", "order_query_pages"]
+__all__ = [
+    "ActAdmin", "batch_pages", "create_acts", "create_pages", "home", "order_events", "order_query_pages",
+]  # fmt: skip
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels import queries as channel_queries
@@ -26,7 +27,7 @@ from diamondpay.models import User
 from merchants import pricing
 from merchants import queries as merchant_queries
 from merchants.models import Merchant, MerchantService
-from operations import routing
+from operations import create_audit, routing
 from records import payments, payouts, submission
 from records.models import Actor, Payment, Payout, Source
 
@@ -57,6 +58,8 @@ class NewOrder:
     channel_code: str = ""
     is_test: bool = False
     placed_by: User | None = None
+    # Where the person who places it sits, for the audit trail.
+    address: str | None = None
 
     def content_hash(self) -> bytes:
         """Return what tells a repeat from another order of one number; keyed, for it covers card numbers."""
@@ -96,9 +99,10 @@ class NewPayment(NewOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPayout(NewOrder):
-    """A payout to place."""
+    """A payout to place. `fee_expected` is what a person was shown: with any other fee it is refused."""
 
     bank_branch: str = ""
+    fee_expected: Decimal | None = None
 
     def content(self) -> dict[str, object]:
         """Return what makes two requests the same, field by field."""
@@ -133,6 +137,7 @@ def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
             payment = payments.create(
                 columns=_payment_columns(order, terms, content_hash, now), party=order.party, now=now
             )
+            create_audit.write(placed=payment, user=order.placed_by, address=order.address, now=now)
             crash.point("placement.before_commit")
     except errors.DomainError:
         # The number is taken, or what is refused today was accepted yesterday: it may be a repeat. It is
@@ -166,6 +171,7 @@ def place_payout(*, order: NewPayout, now: datetime | None = None) -> Payout:
                 under_review=under_review,
                 now=now,
             )
+            create_audit.write(placed=payout, user=order.placed_by, address=order.address, now=now)
             crash.point("placement.before_commit")
     except errors.DuplicateOrderNumber:
         first = _first_payout(order, content_hash)
@@ -184,6 +190,15 @@ def needs_review(*, merchant: Merchant, amount: Decimal) -> bool:
     if merchant.payout_audit == Merchant.PayoutAudit.MANUAL:
         return True
     return merchant.payout_audit == Merchant.PayoutAudit.AUTO and amount > merchant.payout_audit_amount
+
+
+def terms_of(order: NewPayment | NewPayout) -> Terms:
+    """Return what would be decided for the order if it were placed now; nothing is written.
+
+    Raises: DomainError subclasses, exactly as placing it would, but for a number that is taken.
+    """
+    is_deposit = isinstance(order, NewPayment)
+    return _terms(order=order, direction=Direction.DEPOSIT if is_deposit else Direction.PAYOUT)
 
 
 def _first_payment(order: NewOrder, content_hash: bytes) -> Payment | None:
@@ -229,6 +244,10 @@ def _terms(*, order: NewPayment | NewPayout, direction: Direction) -> Terms:
     if service.requires_merchant_channel and not (order.merchant_channel_id or order.channel_code):
         raise errors.ChannelRequired
     fee = _fee(order, merchant_service, service)
+    if isinstance(order, NewPayout) and order.fee_expected not in (None, fee):
+        shape = _("The fee is {fee} now. Look at the amounts again before you send it.")
+        words = format_lazy(shape, fee=money.render(fee, service.currency.exponent))
+        raise errors.InvalidInput({"amount": words})
     needed = order.amount + fee if direction == Direction.PAYOUT else Decimal(0)
     decision = routing.pick(
         merchant=order.merchant,

@@ -8,6 +8,7 @@ Source: architecture.md, One function decides limits; backoffice.md, Limits.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
@@ -83,7 +84,8 @@ class Choice:
 class Option:
     """A wallet as a form offers it, before there is an amount: with its range, or with why it is not offered.
 
-    `channel_service` and `range` are None where the channel does not carry the service.
+    `channel_service` and `range` are None where the channel does not carry the service; `bounds` are the
+    limits that the range comes from.
     """
 
     merchant_channel: MerchantChannel
@@ -92,6 +94,7 @@ class Option:
     range: limits.Range | None
     available: Decimal | None
     obstacle: RuledOut | None
+    bounds: tuple[limits.Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,41 @@ def options(*, merchant: Merchant, merchant_service: MerchantService, service: S
             )
         )
     return sorted(found_options, key=_preference)
+
+
+def options_by_service(
+    *, merchant: Merchant, activated: Sequence[MerchantService]
+) -> dict[str, list[Option]]:
+    """Return what `options` does for each of the activated services, by service id.
+
+    Four queries, however many services and wallets there are.
+    """
+    service_ids = [terms.service_id for terms in activated]
+    wallets = list(MerchantChannel.objects.filter(merchant=merchant).select_related("channel"))
+    carried = ChannelService.objects.filter(
+        service__in=service_ids, channel__in={wallet.channel_id for wallet in wallets}
+    )
+    by_channel = {(found.channel_id, found.service_id): found for found in carried}
+    bounds = ServiceBound.objects.filter(merchant_channel__in=wallets, service__in=service_ids)
+    by_wallet = {(found.merchant_channel_id, found.service_id): found for found in bounds}
+    accounts = Account.objects.filter(merchant_channel__in=wallets, kind=Account.Kind.AVAILABLE)
+    available = dict(accounts.values_list("merchant_channel_id", "balance"))
+    found_options: dict[str, list[Option]] = {}
+    for terms in activated:
+        is_payout = terms.service.direction == Direction.PAYOUT
+        offered = [
+            _option(
+                wallet=wallet,
+                channel_service=by_channel.get((wallet.channel_id, terms.service_id)),
+                merchant_service=terms,
+                service=terms.service,
+                service_bound=by_wallet.get((wallet.pk, terms.service_id)),
+                available=available.get(wallet.pk) if is_payout else None,
+            )
+            for wallet in wallets
+        ]
+        found_options[terms.service_id] = sorted(offered, key=_preference)
+    return found_options
 
 
 def pick(
@@ -213,7 +251,7 @@ def _option(
     available: Decimal | None,
 ) -> Option:
     channel = wallet.channel
-    allowed = None
+    allowed, bounds = None, list[limits.Bound]()
     if channel_service is not None:
         bounds = limits.bounds_of(
             direction=service.direction,
@@ -229,6 +267,7 @@ def _option(
         channel_service=channel_service,
         range=allowed,
         available=available,
+        bounds=tuple(bounds),
         obstacle=_obstacle(
             wallet=wallet,
             service=service,

@@ -150,6 +150,7 @@ class OrderPage(ReadOnlyAdmin):
             may_see=frozenset(model for model in _BELONGING if may[model]),
             scope=lambda queryset: self.house.visible_to(user, queryset),
         )
+        offered = acts.allowed(user, order)
         tones = base.PAYOUT_TONES if found.is_payout else base.PAYMENT_TONES
         return {
             "title": life.number_of(order),
@@ -162,7 +163,8 @@ class OrderPage(ReadOnlyAdmin):
             "amount": parts.amount(order.requested_amount, order.currency),
             "actual": _other_actual(order),
             "flags": _flags(order),
-            "acts": _acts(user, order),
+            "acts": _acts(offered, order),
+            "main_act": next((act.name for act in offered if not act.order), ""),
             "sections": facts.sections(order, reader),
             "notes": notes.notes(life=found, reader=reader, now=now),
             "events": timeline.events(
@@ -243,11 +245,11 @@ def _flags(order: Payment | Payout) -> list[tuple[str, str]]:
     return found
 
 
-def _acts(user: Any, order: Payment | Payout) -> list[dict[str, Any]]:
+def _acts(offered: list[acts.Act], order: Payment | Payout) -> list[dict[str, Any]]:
     """Return what the person may do with the order now; acts take its platform number in their address."""
     return [
         {"name": act.name, "label": act.label, "url": reverse(act.url_name, args=[life.number_of(order)])}
-        for act in acts.allowed(user, order)
+        for act in offered
     ]
 
 

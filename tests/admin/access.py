@@ -31,13 +31,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.api.gateway import links
 from merchants.models import AllowedAddress
 from merchants.registration import Registered
 from operations import roles
 from operations.models import BatchPayout
-from records import filters
-from records.models import Payment
+from records import filters, payer_links
+from records.models import Payment, Payout
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
@@ -181,7 +180,7 @@ def asked(address: Address, world: World) -> str:
         return "/admin/records/"
     if address.name.startswith("portal-"):
         path = urlsplit(
-            links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
+            payer_links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
         ).path
         return path + "/status" * address.name.endswith("-state")
     model = model_of(address.route)
@@ -225,6 +224,9 @@ def _argument(name: str, model: Any, world: World) -> str:
     }
     if name in fixed:
         return fixed[name]
+    if name in ("payment_id", "payout_id"):
+        orders: Any = Payment if name == "payment_id" else Payout
+        return str(getattr(orders.objects.filter(merchant=world.acme.merchant).latest("id"), name))
     if model is None and name == "object_id":
         return "1"
     if model is None:

@@ -51,3 +51,12 @@ def test_two_acts_cannot_share_a_name() -> None:
     with pytest.raises(ValueError, match="already called 'close'"):
         registry.register(_act("close", 1))
     assert registry.allowed(Person({"operations.close"}), Order(0)) == [close]
+
+
+def test_acts_stand_in_their_order_and_then_as_they_were_registered() -> None:
+    registry = Registry()
+    for name, order in (("again", 90), ("close", 0), ("ask", 0)):
+        registry.register(
+            Act(name=name, label=name, permission="p", url_name="u", order=order, is_offered=lambda *_: True)
+        )
+    assert [act.name for act in registry.allowed(Person({"p"}), None)] == ["close", "ask", "again"]

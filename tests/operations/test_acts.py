@@ -147,7 +147,8 @@ def test_not_even_a_superuser_reviews_what_they_placed_p6(desk: Desk, deed: Call
     with pytest.raises(errors.FourEyesRequired):
         deed(payout, root)
     payout.refresh_from_db()
-    assert (payout.status, audited()) == (3, [])
+    placed = ("payout.place", payout.payout_id, root.pk, None, "")
+    assert (payout.status, audited()) == (3, [placed])
 
 
 def test_requery_applies_what_the_upstream_says(desk: Desk, operator: User) -> None:
