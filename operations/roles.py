@@ -172,6 +172,15 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     FINANCE_STAFF: (*_FILES, *_SCHEDULES),
     MERCHANT_USER: _FILES,
 }
+# Came with the migration `0040_security_roles`.
+SECURITY: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        "diamondpay.view_signin",
+        "diamondpay.unlock_user",
+        "diamondpay.remove_second_factor",
+        "diamondpay.end_sign_ins",
+    ),
+}
 
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:

@@ -62,7 +62,7 @@ _CATCH_ALL = "(?P<url>.*)$"
 _JSON, _OWN_CODE = "application/json", re.compile(rb'"error_code": ?"(\d{4})"')
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Pages whose rows the address does not name by their model.
-_BY_PREFIX = {"admin/exports/": ExportJob, "admin/lists/": SavedView}
+_BY_PREFIX = {"admin/exports/": ExportJob, "admin/lists/": SavedView, "admin/people/": User}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",
