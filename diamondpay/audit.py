@@ -20,8 +20,11 @@ def write(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
     reason: str = "",
+    is_refused: bool = False,
 ) -> AuditRow:
     """Write who did what to which object; call it inside the transaction of the deed.
+
+    What was refused is written by `identity.refusals.write`, which keeps a flood out of the table.
 
     `before` and `after` are JSON-ready and already masked: no card number, ID number, phone or secret.
     """
@@ -36,4 +39,5 @@ def write(
         before=dict(before or {}),
         after=dict(after or {}),
         reason=reason,
+        is_refused=is_refused,
     )

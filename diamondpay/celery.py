@@ -32,6 +32,7 @@ _SECONDS_BY_TASK = {
     "records.tasks.build_exports": 10,
     "operations.tasks.place_batches": 5,
     "merchants.tasks.end_debug_mode": 60,
+    "diamondpay.tasks.tidy_sign_ins": 300,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

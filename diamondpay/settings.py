@@ -116,6 +116,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "diamondpay.people.middleware.SignInMiddleware",
+    "diamondpay.people.middleware.RefusalMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -259,6 +261,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "sessionid" if IS_PRODUCTION else f"sessionid_{PORT}"
 CSRF_COOKIE_NAME = "csrftoken" if IS_PRODUCTION else f"csrftoken_{PORT}"
 SESSION_COOKIE_AGE = 12 * 3600
+# Whoever does nothing for so long is signed out; who moves money proved within the second that it is them.
+IDLE_SECONDS = environment.integer("DIAMONDPAY_IDLE_SECONDS", default=900, minimum=60, maximum=12 * 3600)
+STEP_UP_SECONDS = environment.integer(
+    "DIAMONDPAY_STEP_UP_SECONDS", default=600, minimum=30, maximum=12 * 3600
+)
+# For everybody of the back office; a role may ask it of its people alone.
+REQUIRE_SECOND_FACTOR = environment.flag("DIAMONDPAY_REQUIRE_SECOND_FACTOR", default=False)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -275,6 +284,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["diamondpay.people.backend.MembersBackend"]
 # Tests sign people in by the thousand; the cost of a real hash proves nothing there.
 PASSWORD_HASHERS = (
     ["django.contrib.auth.hashers.MD5PasswordHasher"]

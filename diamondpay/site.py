@@ -9,24 +9,29 @@ from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import PasswordChangeView
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, models, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
-from django.urls import URLPattern, path, reverse, reverse_lazy
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from diamondpay import audit, preferences
+from diamondpay.identity import sign_ins
 from diamondpay.lib import admin as model_pages
 from diamondpay.lib import clock, deadlines, pages
-from diamondpay.models import User
+from diamondpay.models import SignIn, User
+from diamondpay.people.signing_in import OwnPasswordView, SignInView
 from merchants import access
 
 
@@ -125,8 +130,10 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
     )),
     (_("Administration"), (
         ("diamondpay.user", _("User Management")),
+        Link(url_name="admin:rights", title=_("Who May Do What"), permissions=("diamondpay.view_user",)),
         ("auth.group", _("Roles")),
         ("diamondpay.auditrow", _("Audit Trail")),
+        ("diamondpay.signin", _("Sign-ins")),
         ("diamondpay.savedview", _("Saved Views")),
         ("diamondpay.preference", _("Preferences")),
         ("diamondpay.heartbeat", _("Background Parts")),
@@ -143,23 +150,8 @@ RARE = frozenset({
     "records.accounttotal", "records.accountdelta",
     "merchants.servicebound", "merchants.allowedaddress", "merchants.membership",
     "channels.servicetype", "channels.requiredfield", "channels.bank", "channels.currency",
-    "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
+    "diamondpay.signin", "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
 })  # fmt: skip
-
-
-class OwnPasswordView(PasswordChangeView):
-    """A person's own new password, with its audit row."""
-
-    house: Site | None = None
-    template_name = "registration/password_change_form.html"
-    success_url = reverse_lazy("admin:password_change_done")
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        """Store the password and that it was changed, together."""
-        assert self.house is not None  # noqa: S101 - as_view is given it, below
-        with transaction.atomic():
-            self.house.write_audit(self.request, action="user.password", obj=form.user, before={}, after={})
-            return super().form_valid(form)
 
 
 class Site(admin.AdminSite):
@@ -271,6 +263,7 @@ class Site(admin.AdminSite):
             **context,
             # The entry of the menu that this page belongs to.
             "place": next((entry for entry in entries if entry.get("is_current")), None),
+            "idle_seconds": settings.IDLE_SECONDS,
             "zone": name,
             "zone_city": name.rpartition("/")[2].replace("_", " "),
             "zone_offset": preferences.offset_of(ZoneInfo(name), clock.now()),
@@ -297,6 +290,34 @@ class Site(admin.AdminSite):
                 return response
 
         return in_zone
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Let a person sign in; say why they were signed out, where that is known."""
+        home = reverse("admin:index", current_app=self.name)
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(home)
+        context = {
+            **self.each_context(request),
+            "title": gettext("Log in"),
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            "ended": dict(SignIn.Ending.choices).get(request.GET.get("ended", "")),
+            **(extra_context or {}),
+        }
+        if REDIRECT_FIELD_NAME not in request.GET and REDIRECT_FIELD_NAME not in request.POST:
+            context[REDIRECT_FIELD_NAME] = home
+        request.current_app = self.name
+        return SignInView.as_view(house=self, extra_context=context)(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Sign a person out, with an audit row."""
+        row: SignIn | None = getattr(request, "sign_in", None)
+        if request.method == "POST" and row is not None and isinstance(request.user, User):
+            with transaction.atomic():
+                sign_ins.end(row, ending=SignIn.Ending.SIGNED_OUT, now=clock.now())
+                self.write_audit(request, action="user.sign_out", obj=request.user, before={}, after={})
+        return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Let people change their own password; the change is audited."""

@@ -69,6 +69,9 @@ _HIDDEN = frozenset(
         "diamondpay.auditrow",
         "diamondpay.heartbeat",
         "diamondpay.user",
+        "diamondpay.signin",
+        "diamondpay.tries",
+        "diamondpay.rolerule",
         "auth.group",
         "auth.permission",
     }
@@ -77,10 +80,28 @@ _HIDDEN = frozenset(
 _OWN = {
     "diamondpay.savedview": "owner",
     "diamondpay.preference": "user",
+    "diamondpay.secondfactor": "user",
+    "diamondpay.recoverycode": "user",
     "records.exportjob": "requested_by",
     "records.exporttemplate": "owner",
     "records.exportschedule": "owner",
 }
+# Members may look at what names their merchant, but for what lies between us and the upstreams; and do these.
+_BEHIND = frozenset(
+    {
+        "records.upstreamcall",
+        "records.payoutattempt",
+        "records.posting",
+        "records.case",
+        "merchants.membership",
+    }
+)
+_DEEDS_OF_MEMBERS = frozenset(
+    {
+        "operations.operation_payment_write",
+        "operations.operation_payout_write",
+    }
+)
 
 
 def visible_to(
@@ -117,6 +138,28 @@ def visible_to(
     for path in _PATHS[label]:
         condition |= Q(**{f"{path}__in": merchant_ids})
     return queryset.filter(condition)
+
+
+def is_member(user: User) -> bool:
+    """Say whether the user acts for a merchant; asked once for a user object."""
+    if not hasattr(user, "confined_to"):
+        user.confined_to = merchants_of(user)  # type: ignore[attr-defined]
+    return user.confined_to is not None  # type: ignore[attr-defined]
+
+
+def is_open_to_members(label: str) -> bool:
+    """Say whether a merchant's member may hold a permission, written `app.codename`.
+
+    All that is not open is the platform's: a new permission is closed to members until somebody opens it.
+    """
+    if label in _DEEDS_OF_MEMBERS:
+        return True
+    app, _dot, codename = label.partition(".")
+    action, _line, name = codename.partition("_")
+    model = f"{app}.{name}"
+    if model in _OWN:
+        return action in ("view", "add", "change", "delete")
+    return action == "view" and (model in _OPEN or (model in _PATHS and model not in _BEHIND))
 
 
 def merchants_of(user: User | AnonymousUser | Any) -> list[str] | None:

@@ -114,7 +114,7 @@ def create(
         api=api,
         public_id=crypto.random_key(PUBLIC_ID_LENGTH),
         secret_encrypted=crypto.encrypt(key, SECRET_CONTEXT),
-        token_hash=_token_hash(token) if token else None,
+        token_hash=hash_of(token) if token else None,
         secret_tail=key[-4:],
         created_at=now,
     )
@@ -247,7 +247,7 @@ def caller_by_token(token: str, *, now: datetime | None = None) -> Caller:
     Without `now` the moment is the database's, read in the same statement.
     """
     is_one = len(token) == TOKEN_LENGTH and token.isascii()
-    token_hash = _token_hash(token) if is_one else b""
+    token_hash = hash_of(token) if is_one else b""
     return _caller(_CALLER_BY_TOKEN, {"token_hash": token_hash, "now": now})
 
 
@@ -285,7 +285,8 @@ def _live_at(now: datetime) -> Q:
     return Q(ends_at__isnull=True) | Q(ends_at__gt=now)
 
 
-def _token_hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
+    """Return what a token is found by; the token itself is stored nowhere."""
     # keyed_hash folds case, as card numbers need it; of a hex digest that loses nothing.
     return crypto.keyed_hash(hashlib.sha256(token.encode()).hexdigest(), TOKEN_CONTEXT)
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
+from diamondpay.identity import refusals
 from diamondpay.lib import clock, errors
 from diamondpay.models import User
 from merchants import access
@@ -19,6 +20,7 @@ from records import payments, payouts, submission
 from records.models import Actor, Payment, Payout, PayoutAttempt
 
 
+@refusals.noted(action="payment.close", object_kind="payment", object_id="payment_id")
 def close_payment(*, payment_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payment:
     """Close a deposit before it is paid.
 
@@ -46,6 +48,7 @@ def close_payment(*, payment_id: str, user: User, reason: str, address: str | No
     return closed
 
 
+@refusals.noted(action="payment.requery", object_kind="payment", object_id="payment_id")
 def requery_payment(
     *, payment_id: str, user: User, reason: str, address: str | None, now: datetime
 ) -> Payment:
@@ -70,6 +73,7 @@ def requery_payment(
     return payment
 
 
+@refusals.noted(action="payout.approve", object_kind="payout", object_id="payout_id")
 def approve_payout(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payout:
     """Pass a payout's review and send it to its upstream.
 
@@ -86,6 +90,7 @@ def approve_payout(*, payout_id: str, user: User, reason: str, address: str | No
     )
 
 
+@refusals.noted(action="payout.reject", object_kind="payout", object_id="payout_id")
 def reject_payout(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payout:
     """Reject a payout in review; the money is released and the merchant told.
 

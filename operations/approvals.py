@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
+from diamondpay.identity import refusals
 from diamondpay.lib import clock, errors, money, transactions
 from diamondpay.models import User
 from merchants.models import MerchantChannel
@@ -108,6 +109,7 @@ def _faults(*, kind: Act.Kind, evidence: Mapping[str, str], reason: str) -> dict
     return faults
 
 
+@refusals.noted(action="act.decide", object_kind="act", object_id="act_id")
 def approve(*, act_id: int, user: User, reason: str, now: datetime) -> Act:
     """Approve and execute an act in one transaction; what must be sent to an upstream follows the commit.
 
@@ -127,6 +129,7 @@ def _approve(*, act_id: int, user: User, reason: str, now: datetime) -> tuple[Ac
     return _decided(act, Act.State.EXECUTED, user, reason, now), followed
 
 
+@refusals.noted(action="act.decide", object_kind="act", object_id="act_id")
 @transactions.atomic_with_retries
 def reject(*, act_id: int, user: User, reason: str, now: datetime) -> Act:
     """Refuse an act; nothing is done.

@@ -172,6 +172,15 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     FINANCE_STAFF: (*_FILES, *_SCHEDULES),
     MERCHANT_USER: _FILES,
 }
+# Came with the migration `0040_security_roles`.
+SECURITY: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        "diamondpay.view_signin",
+        "diamondpay.unlock_user",
+        "diamondpay.remove_second_factor",
+        "diamondpay.end_sign_ins",
+    ),
+}
 
 # Came with the migration `0045_import_roles`: whoever may add such rows by hand.
 IMPORTS: dict[str, tuple[str, ...]] = {
@@ -181,6 +190,10 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "merchants.import_servicebound",
     ),
 }
+
+
+# All that the migrations have handed out, each its part.
+GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (PERMISSIONS, EXPORTS, SECURITY, IMPORTS)
 
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import admin_columns, columns
 from diamondpay.lib.columns import Column, Table
-from records import tones
+from records import audit_trail, tones
 from records.filter_sets import UPSTREAM
 from records.models import (
     Account,
@@ -354,6 +354,7 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "upstreamcallback": _callbacks(),
     "case": _cases(),
     "account": _wallets(),
+    "auditrow": audit_trail.columns(),
 }
 
 

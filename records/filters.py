@@ -20,8 +20,9 @@ from django.db.models import QuerySet
 
 from diamondpay.lib import filter_moments, filters
 from diamondpay.lib.filters import ListFilters, Reading, Viewer
+from diamondpay.models import AuditRow
 from merchants import access
-from records import filter_sets, totals
+from records import audit_trail, filter_sets, totals
 from records.models import (
     Account,
     BalanceRecord,
@@ -109,6 +110,7 @@ _LISTS: dict[str, _List] = {
         rows=Account.objects.filter(kind=Account.Kind.AVAILABLE),
         order=("-id",),
     ),
+    "auditrow": _List(filters=audit_trail.AuditRowFilters, rows=AuditRow.objects.all(), order=_NEWEST),
 }  # fmt: skip
 KINDS = tuple(_LISTS)
 
@@ -116,6 +118,18 @@ KINDS = tuple(_LISTS)
 def of(kind: str) -> type[ListFilters]:
     """Return the filters of a record kind. Raises: KeyError for a kind that has no list."""
     return _LISTS[kind].filters
+
+
+def permission_of(kind: str) -> str:
+    """Return the permission to see a kind's list. Raises: KeyError for a kind that has no list."""
+    meta = of(kind)._meta.model._meta
+    return f"{meta.app_label}.view_{meta.model_name}"
+
+
+def page_name(kind: str, page: str) -> str:
+    """Return the URL name of a kind's `changelist` or `change` page."""
+    meta = of(kind)._meta.model._meta
+    return f"admin:{meta.app_label}_{meta.model_name}_{page}"
 
 
 def order_of(kind: str) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def _posted(request: HttpRequest, kind: str) -> QueryDict:
 def _require(request: HttpRequest, kind: str) -> None:
     if kind not in filters.KINDS:
         raise Http404
-    if not request.user.has_perm(f"records.view_{kind}"):
+    if not request.user.has_perm(filters.permission_of(kind)):
         raise PermissionDenied
 
 
@@ -202,7 +202,7 @@ def _only_get(view: pages.View) -> pages.View:
     return checked
 
 
-_LISTS = tuple(f"records.view_{kind}" for kind in filters.KINDS)
+_LISTS = tuple(filters.permission_of(kind) for kind in filters.KINDS)
 _PAGES = (
     ("lists/<slug:kind>/columns/", "list_columns", _only_post(columns_page), _LISTS),
     ("lists/<slug:kind>/rows/", "list_rows", _only_post(rows_page), _LISTS),

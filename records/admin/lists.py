@@ -70,7 +70,7 @@ def person(request: HttpRequest) -> User:
 
 def list_url(kind: str) -> str:
     """Return the address of a kind's list."""
-    return reverse(f"admin:records_{kind}_changelist")
+    return reverse(filters.page_name(kind, "changelist"))
 
 
 class RecordList(UncountedList):

@@ -27,6 +27,7 @@ from diamondpay.lib.spreadsheet import summary as sheets
 from diamondpay.lib.spreadsheet.columns import Column, Row
 from diamondpay.lib.spreadsheet.columns import Kind as Cells
 from diamondpay.lib.spreadsheet.summary import Cell
+from diamondpay.models import AuditRow
 from records import filters
 from records.exports import resources, sources
 from records.exports.sources import Asked, Offered, Opened, Sums
@@ -326,5 +327,6 @@ LISTS = (
     RecordList(kind="notification", model=Notification, group=("state",)),
     RecordList(kind="upstreamcallback", model=UpstreamCallback, group=("outcome",)),
     RecordList(kind="case", model=Case, group=("status", "kind")),
+    RecordList(kind="auditrow", model=AuditRow, group=("is_refused",)),
     RecordList(kind="account", model=Account, group=("currency_id",), amounts=("balance",)),
 )  # fmt: skip

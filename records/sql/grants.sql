@@ -55,6 +55,10 @@ GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :a
 GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
 GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;
 
+-- When and from where people were signed in is history too; a sign-in is prolonged, proved and ended.
+REVOKE UPDATE, DELETE ON diamondpay_signin FROM :app_role;
+GRANT UPDATE (active_at, proved_at, second_factor_at, ended_at, ending) ON diamondpay_signin TO :app_role;
+
 -- Who asked for which file is history; the file itself goes when its time is over.
 REVOKE DELETE ON records_exportjob FROM :app_role;
 

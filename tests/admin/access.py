@@ -67,6 +67,7 @@ _BY_PREFIX = {
     "admin/exports/": ExportJob,
     "admin/lists/": SavedView,
     "admin/operations/batch-payout/": BatchPayout,
+    "admin/people/": User,
 }
 _QUERIES = {
     "admin:autocomplete": {

@@ -72,5 +72,6 @@ def test_staff_without_a_role_opens_nothing_but_what_is_everybodys() -> None:
     }  # fmt: skip
     assert opened <= {
         "admin:index", "admin:login", "admin:logout", "admin:jsi18n", "admin:password_change",
-        "admin:password_change_done", "admin:preferences",
+        "admin:password_change_done", "admin:preferences", "admin:security", "admin:second_factor_set_up",
+        "admin:session",
     }  # fmt: skip

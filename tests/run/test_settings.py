@@ -37,6 +37,15 @@ def test_production_passes_djangos_deployment_checks(tmp_path: Path) -> None:
     assert "no issues" in answer.stdout
 
 
+def test_production_signs_out_the_idle_after_a_quarter_of_an_hour(tmp_path: Path) -> None:
+    code = "from diamondpay import settings as s; print(s.IDLE_SECONDS, s.STEP_UP_SECONDS)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=environment.ROOT, capture_output=True, text=True,
+        env=clean_environment(DIAMONDPAY_HOME=str(tmp_path), **PRODUCTION),
+    )  # fmt: skip
+    assert answer.stdout.split() == ["900", "600"], answer.stderr
+
+
 @pytest.mark.parametrize("name", sorted(PRODUCTION))
 def test_production_names_what_is_missing_and_starts_nothing(tmp_path: Path, name: str) -> None:
     answer = _check(tmp_path, **{key: value for key, value in PRODUCTION.items() if key != name})

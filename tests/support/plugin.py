@@ -28,6 +28,8 @@ def _clean_environment() -> None:
     os.environ["DIAMONDPAY_ENV"] = "test"
     os.environ["DIAMONDPAY_HOME"] = str(home)
     os.environ["DIAMONDPAY_LOG_LEVEL"] = "WARNING"
+    # How often a busy person's sign-in is written depends on it; tests that count statements must not.
+    os.environ["DIAMONDPAY_IDLE_SECONDS"] = "43200"
     os.environ["DJANGO_SETTINGS_MODULE"] = "diamondpay.settings"
 
 

@@ -16,7 +16,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import addresses, errors, signing
-from merchants import credentials
+from merchants import credentials, revoked
 from merchants.api import strict_json, throttles
 from merchants.api.gateway.errors import ApiError, MalformedFields
 from merchants.models import Credential, Merchant
@@ -67,6 +67,13 @@ def signed_call(
     credential = _signer(caller, params, str(sign_type))
     if credential is None:
         throttles.count_refusal(address=address, now=caller.now)
+        revoked.note_signature(
+            merchant_id=_platform_id(params),
+            api=Credential.Api.GATEWAY,
+            is_signer=lambda secret: signing.verify(params, secret, str(sign_type), params.get("sign")),
+            address=address,
+            now=caller.now,
+        )
         raise ApiError("0004")
     merchant = credential.merchant
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
@@ -89,6 +96,7 @@ def token_call(request: HttpRequest) -> TokenCall:
     throttles.check_refusals(address=address, now=caller.now)
     if not caller.credentials:
         throttles.count_refusal(address=address, now=caller.now)
+        revoked.note_token(token, address=address, now=caller.now)
         raise ApiError("0006")
     credential = caller.credentials[0]
     _check_caller(caller, credential, address)

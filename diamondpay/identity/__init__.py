@@ -1,0 +1,1 @@
+"""That people are who they say: tries and locks, second factors, sign-ins, and what was refused."""
