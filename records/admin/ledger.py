@@ -60,7 +60,9 @@ def _records_of(account: Account) -> Any:
     """Lead to all records of a wallet's balance, which have a list with filters."""
     if not account.is_chained:
         return admin_columns.dash()
-    query = urlencode({"created": "any", "wallet": account.merchant_channel_id, "account_kind": account.kind})
+    query = urlencode(
+        {"created": "any", "wallet": str(account.merchant_channel_id), "account_kind": account.kind}
+    )
     url = f"{admin_columns.list_url('records.balancerecord')}?{query}"
     return format_html('<a href="{}">{}</a>', url, gettext("All balance records"))
 
