@@ -163,7 +163,9 @@ def _per_wallet(batch: BatchPayout, viewer: Viewer) -> list[dict[str, Any]]:
         shown.append(
             {
                 "id": each["merchant_channel"],
-                "name": each[f"merchant_channel__{'channel' if viewer.sees_channels else 'name'}"],
+                "name": each["merchant_channel__channel"]
+                if viewer.sees_channels
+                else each["merchant_channel__name"],
                 "count": each["count"],
                 "amount": parts.amount(each["amount"], batch.currency),
                 "fee": parts.amount(each["fee"], batch.currency),

@@ -8,6 +8,7 @@ from celery import shared_task
 
 from operations.batches import placing
 
+SECONDS_MAX = 60.0
 # Beat rings every few seconds; one call in each process drains the queue.
 _placing = threading.Lock()
 
@@ -18,6 +19,6 @@ def place_batches(**_kwargs: object) -> None:
     if not _placing.acquire(blocking=False):
         return
     try:
-        placing.place_waiting()
+        placing.place_waiting(seconds_max=SECONDS_MAX)
     finally:
         _placing.release()

@@ -9,6 +9,7 @@ before and the book takes a number once, so the second try finds the first one's
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils.translation import gettext as _t
 
-from diamondpay.lib import clock, crash, errors, money, sql
+from diamondpay.lib import clock, crash, errors, money, sql, wake
 from operations import placement
 from operations.batches import acts, checking, sealing
 from operations.batches.models import BatchPayout, BatchPayoutRow
@@ -41,27 +42,39 @@ _CLAIM = """
 """
 
 
-def place_waiting(*, threads: int = THREADS) -> int:
-    """Create payouts until no row can be taken; return how many rows this call has taken.
+class FeeChanged(errors.DomainError):
+    """The row would cost another fee than the person has confirmed."""
 
-    One that fails is noted with its reason and stops nobody else.
+    code = "fee_changed"
+
+
+def place_waiting(*, threads: int = THREADS, seconds_max: float | None = None) -> int:
+    """Create payouts until no row can be taken, or so many seconds long; return how many rows were taken.
+
+    One that fails is noted with its reason and stops nobody else. When the time is over and rows may be left,
+    a worker is woken for them: whoever wants to end a worker then never waits for a whole batch.
     """
+    until = None if seconds_max is None else time.monotonic() + seconds_max
     if threads == 1:
-        return _drain()
-
-    def drain() -> int:
-        try:
-            return _drain()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
-        return sum(pool.map(lambda _number: drain(), range(threads)))
+        count = _drain(until)
+    else:
+        with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
+            count = sum(pool.map(lambda _number: _drain_in_a_thread(until), range(threads)))
+    if until is not None and time.monotonic() >= until:
+        wake.after_commit(acts.TOPIC)
+    return count
 
 
-def _drain() -> int:
+def _drain_in_a_thread(until: float | None) -> int:
+    try:
+        return _drain(until)
+    finally:
+        connection.close()
+
+
+def _drain(until: float | None) -> int:
     count = 0
-    while place_next(read_clock=clock.now):
+    while (until is None or time.monotonic() < until) and place_next():
         count += 1
     return count
 
@@ -102,27 +115,30 @@ def _claim(now: datetime) -> BatchPayoutRow | None:
 def _place(row: BatchPayoutRow) -> tuple[Payout | None, str]:
     """Return the row's payout, or why there is none. Raises: Busy; whatever is no refusal."""
     order = _order(row)
-    if row.try_count > 1:
-        own = _own_order(row, order)
-        if own is not None:
-            return own, ""
     try:
-        at = checking.ground(
-            merchant=row.batch.merchant, service_id=row.batch.service_id,
-            merchant_channel_id=row.merchant_channel_id,
-        )  # fmt: skip
-        fee = at.fee_of(row.amount)
-        if fee != row.fee:
-            words = _t("The fee is %(now)s now and was %(then)s when the batch was confirmed.")
-            return None, words % {"now": at.shown(fee), "then": at.shown(row.fee)}
+        _refuse_another_fee(row)
         payout = placement.place_payout(order=order)
     except errors.Busy:
         raise
     except (errors.DomainError, money.AmountTooLarge) as refusal:
-        return None, checking.in_words(refusal)
+        # What is refused now may have been made by an earlier try, or by this one before it was refused.
+        own = _own_order(row, order)
+        return (own, "") if own is not None else (None, checking.in_words(refusal))
     if not _is_own(row, payout):
         return None, _t("This order number was used meanwhile by %s.") % payout.payout_id
     return payout, ""
+
+
+def _refuse_another_fee(row: BatchPayoutRow) -> None:
+    """Pass a row that still costs what was confirmed. Raises: FeeChanged; as `checking.ground` does."""
+    at = checking.ground(
+        merchant=row.batch.merchant, service_id=row.batch.service_id,
+        merchant_channel_id=row.merchant_channel_id,
+    )  # fmt: skip
+    fee = at.fee_of(row.amount)
+    if fee != row.fee:
+        words = _t("The fee is %(now)s now and was %(then)s when the batch was confirmed.")
+        raise FeeChanged(words % {"now": at.shown(fee), "then": at.shown(row.fee)})
 
 
 def _order(row: BatchPayoutRow) -> placement.NewPayout:

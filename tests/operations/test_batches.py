@@ -19,6 +19,7 @@ from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.models import AuditRow, User
 from merchants.models import MerchantService
 from merchants.registration import Registered
+from operations import placement
 from operations.batches import acts, checking, placing, results, sealing, template
 from operations.batches.models import BatchPayout, BatchPayoutRow
 from records import ledger, parties
@@ -176,6 +177,33 @@ def test_a_fee_that_changed_after_the_confirmation_is_not_charged(owner: Registe
     words = "The fee is 3.00 CNY now and was 0.30 CNY when the batch was confirmed."
     assert list(batch.rows.values_list("state", "reason")) == [("failed", words)]
     assert (balances(owner), Payout.objects.count()) == ((Decimal(100_000), Decimal(0)), 0)
+
+
+def test_an_order_that_an_earlier_try_made_is_noted_whatever_would_be_refused_now(
+    owner: Registered, maker: User
+) -> None:
+    batch = batching.confirm(batching.upload(owner, maker, xlsx(HEAD, good(1))), maker)
+    row = placing._claim(clock.now())
+    assert row is not None
+    made = placement.place_payout(order=placing._order(row))
+    owner.merchant.status = "disabled"
+    owner.merchant.save()
+    later = clock.now() + 2 * placing.LEASE
+    assert placing.place_next(read_clock=lambda: later)
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.get().payout, Payout.objects.count()) == ("done", made, 1)
+
+
+def test_a_workers_turn_is_bounded_and_the_next_one_goes_on(
+    owner: Registered, maker: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    batch = batching.confirm(batching.upload(owner, maker, xlsx(HEAD, good(2))), maker)
+    with django_capture_on_commit_callbacks() as woken:
+        assert placing.place_waiting(threads=1, seconds_max=0) == 0
+    assert (len(woken), Payout.objects.count()) == (1, 0)
+    assert placing.place_waiting(threads=1, seconds_max=600) == 2
+    batch.refresh_from_db()
+    assert batch.state == "done"
 
 
 def test_a_stopped_batch_creates_no_more_and_its_numbers_are_free_again(
