@@ -32,6 +32,8 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 FIELD = "step_up_proof"
 _NOT_KEPT = frozenset({FIELD, "csrfmiddlewaretoken"})
+# A password goes into no page; whoever typed one types it again.
+_SECRET = "password"  # noqa: S105 - part of a name
 _WRONG_PASSWORDS = Rule(kind="proof", limit=10, window=timedelta(hours=24), lock=timedelta(minutes=30))
 
 
@@ -118,7 +120,7 @@ def _page(request: HttpRequest, wrong: str) -> TemplateResponse:
     kept = [
         (name, value)
         for name, values in request.POST.lists()
-        if name not in _NOT_KEPT
+        if name not in _NOT_KEPT and _SECRET not in name
         for value in values
     ]  # fmt: skip
     context = {

@@ -21,6 +21,7 @@ WRONG_CODES = Rule(kind="code", limit=10, window=timedelta(hours=24), lock=timed
 _SECRET = "diamondpay.second_factor"  # noqa: S105 - a context, no secret
 _CODE = "diamondpay.recovery_code"
 _CODE_BYTES = 10
+_BEGUN = timedelta(minutes=10)
 _GROUP = 4
 
 
@@ -44,19 +45,21 @@ def is_required(user: User, *, of_everybody: bool) -> bool:
 
 
 def begin(*, user: User, now: datetime) -> str:
-    """Return the secret that the app is to be given: the one begun before, while it is not confirmed.
+    """Return the secret that the app is to be given: the one begun before, for ten minutes.
 
+    Older ones are thrown away: whoever once looked at an open window must not know what is confirmed later.
     Raises: ValueError when the user has a confirmed one.
     """
     with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().filter(user=user).first()
-        if factor is not None and factor.confirmed_at is not None:
-            raise ValueError("the user has a second factor")
-        if factor is not None:
-            return _secret(factor)
         secret = totp.new_secret()
-        sealed = crypto.encrypt(secret, _context(user.pk))
-        SecondFactor.objects.create(user=user, secret_encrypted=sealed, created_at=now)
+        fresh = {"secret_encrypted": crypto.encrypt(secret, _context(user.pk)), "created_at": now}
+        rows = SecondFactor.objects.select_for_update()
+        factor, is_new = rows.get_or_create(user=user, defaults=fresh)
+        if factor.confirmed_at is not None:
+            raise ValueError("the user has a second factor")
+        if not is_new and now - factor.created_at < _BEGUN:
+            return _secret(factor)
+        SecondFactor.objects.filter(pk=factor.pk).update(**fresh)
     return secret
 
 

@@ -13,6 +13,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from diamondpay import step_up
 from diamondpay.lib import admin_forms
 from diamondpay.lib.admin import AuditedAdmin
 from diamondpay.lib.admin_columns import Columns
@@ -116,6 +117,10 @@ class RoleAdmin(AuditedAdmin):
         return super().formfield_for_manytomany(
             db_field, request, **{**kwargs, "form_class": PermissionsField}
         )
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask for a proof before rights change."""
+        return step_up.asked(request) or super().changeform_view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Tell the form who gives."""

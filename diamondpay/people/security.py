@@ -77,6 +77,8 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
         verdict = second_factors.check(user=user, code=form.cleaned_data["code"], address=address, now=now)
         if verdict in (Verdict.APP, Verdict.RECOVERY):
             sign_ins.note_proof(row, now=now, is_second_factor=True)
+            # Whoever knew the session before the code does not know it afterwards.
+            request.session.cycle_key()
             audit.write(
                 action="user.second_factor_given", object_kind="user", object_id=str(user.pk), user=user,
                 address=address, now=now, after={"by": str(verdict)},

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from diamondpay import step_up
 from diamondpay.identity import passwords, second_factors, sign_ins
 from diamondpay.lib import admin_forms, clock
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline, address_of
@@ -230,6 +231,10 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
         """Nobody deletes a user; their name stands under what they did."""
         return False
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask for a proof before rights change."""
+        return step_up.asked(request) or super().changeform_view(request, *args, **kwargs)
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         """Let the merchants' part of the form know which rights are asked for."""
         user = super().save_form(request, form, change)
@@ -255,11 +260,14 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin[User]):
             context["open_sign_ins"] = sign_ins.open_ones(user).count()
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
         """Set another's password, with its audit row in the same transaction; it signs them out."""
         target = self.get_object(request, id)
         if target is not None and not self.has_change_permission(request, target):
             raise PermissionDenied
+        asked = step_up.asked(request)
+        if asked is not None:
+            return asked
         with transaction.atomic():
             before = "" if target is None else target.password
             response = super().user_change_password(request, id, form_url)

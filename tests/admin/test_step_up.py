@@ -94,6 +94,25 @@ def test_who_has_a_second_factor_proves_with_its_code_and_not_with_the_password(
     assert is_done(target)
 
 
+def test_rights_and_passwords_change_only_with_a_proof_and_no_password_goes_into_the_page(
+    client: Client, target: User
+) -> None:
+    wait(client)
+    new = "another long password 42"
+    for path, typed in (
+        (f"/admin/diamondpay/user/{target.pk}/change/", {"username": "renamed"}),
+        (f"/admin/diamondpay/user/{target.pk}/password/", {"password1": new, "password2": new}),
+        (f"/admin/auth/group/{target.groups.get().pk}/change/", {"name": "renamed"}),
+    ):
+        assert 'name="step_up_proof"' in client.get(path).content.decode()
+        answer = client.post(path, typed)
+        assert answer.context["title"] == "Please prove that it is you"
+        assert new not in answer.content.decode()
+    target.refresh_from_db()
+    assert (target.username, target.check_password(factories.PASSWORD)) == ("target", True)
+    assert target.groups.get().name == "Operations Staff"
+
+
 def test_ten_wrong_proofs_end_the_session(client: Client, target: User) -> None:
     wait(client)
     row = signing.sign_in_of(client)

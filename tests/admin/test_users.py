@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -200,7 +201,7 @@ def test_of_two_last_administrators_who_strip_each_other_at_once_one_stays(lost:
         data = opened(clients[actor.pk], page(target))
         del data[lost]
         posts.append((clients[actor.pk], page(target), data))
-    answers = together.at_once([lambda post=post: post[0].post(post[1], post[2]) for post in posts])
+    answers = together.at_once([functools.partial(each.post, path, data) for each, path, data in posts])
     assert sorted(answer.status_code for answer in answers) == [200, 302]
     (refused,) = (answer for answer in answers if answer.status_code == 200)
     assert errors(refused)["__all__"] == ["Nobody else administers users. Make another administrator first."]

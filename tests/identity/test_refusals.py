@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from diamondpay.identity import refusals
+from diamondpay.identity.tries import Rule
 from diamondpay.lib import errors
 from diamondpay.models import AuditRow, User
 from merchants.registration import Registered
@@ -45,7 +46,7 @@ def test_a_person_is_a_source_wherever_they_are() -> None:
 
 
 def test_the_whole_world_fills_three_thousand_rows_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = refusals.Rule(kind="refusals", limit=5, window=timedelta(hours=1), lock=timedelta(hours=1))
+    few = Rule(kind="refusals", limit=5, window=timedelta(hours=1), lock=timedelta(hours=1))
     monkeypatch.setattr(refusals, "OF_ALL", few)
     assert [refuse(address=f"203.0.113.{number}") for number in range(7)] == [True] * 5 + [False] * 2
 

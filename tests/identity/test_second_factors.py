@@ -45,13 +45,23 @@ def test_a_factor_counts_only_after_a_first_right_code(user: User) -> None:
     assert second_factors.confirm(user=user, code="000000", address=None, now=NOW) is None
     assert (second_factors.is_set_up(user), second_factors.codes_left(user)) == (False, 0)
     # The page may be opened again: the app has the secret already.
-    assert second_factors.begin(user=user, now=NOW) == secret
+    assert second_factors.begin(user=user, now=NOW + timedelta(minutes=9)) == secret
     set_up(user)
     assert (second_factors.is_set_up(user), second_factors.codes_left(user)) == (True, 10)
     row = AuditRow.objects.get()
     assert (row.action, row.user, row.before, row.after) == (
         "user.second_factor_set_up", user, {"second_factor": False}, {"second_factor": True},
     )  # fmt: skip
+
+
+def test_a_secret_that_was_shown_and_not_confirmed_is_thrown_away(user: User) -> None:
+    old = second_factors.begin(user=user, now=NOW)
+    later = NOW + timedelta(minutes=10)
+    new = second_factors.begin(user=user, now=later)
+    assert new != old
+    code = totp.code(old, totp.step_of(later))
+    assert second_factors.confirm(user=user, code=code, address=None, now=later) is None
+    assert not second_factors.is_set_up(user)
 
 
 def test_nobody_begins_over_a_confirmed_one(user: User) -> None:
