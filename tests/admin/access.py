@@ -31,11 +31,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.api.gateway import links
 from merchants.models import AllowedAddress
 from merchants.registration import Registered
 from operations import roles
-from records import filters
+from records import filters, payer_links
 from records.models import Payment
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
@@ -167,7 +166,7 @@ def asked(address: Address, world: World) -> str:
         return "/admin/records/"
     if address.name.startswith("portal-"):
         path = urlsplit(
-            links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
+            payer_links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
         ).path
         return path + "/status" * address.name.endswith("-state")
     model = model_of(address.route)

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.upstreams import base
 from diamondpay.lib import errors
-from merchants.api.gateway import links
-from records import parties, queries
+from records import parties, payer_links, queries
 from records.dialects import gateway
 from records.models import Payment, PaymentStatus, PayoutStatus
 
@@ -89,7 +88,7 @@ def created_payment_v1(payment: Payment) -> dict[str, object]:
     """Return the answer to a created deposit; only services with a receiving account name both sides."""
     amounts: dict[str, object] = {"amount": gateway.had(payment.requested_amount)}
     numbers = {"payment_id": payment.payment_id, "payment_cl_id": payment.merchant_order_no}
-    link = links.payment_page(payment)
+    link = payer_links.payment_page(payment)
     receiver = parties.receiver_of(payment)
     if receiver is None and not payment.service.has_receiver:
         return {"link": link, "payment_info": amounts | numbers}
@@ -112,7 +111,7 @@ def created_payment_v1(payment: Payment) -> dict[str, object]:
 def created_payment_v2(payment: Payment) -> dict[str, object]:
     """Return the answer to a deposit created over v2."""
     return {
-        "link": links.payment_page(payment),
+        "link": payer_links.payment_page(payment),
         "payment_id": payment.payment_id,
         "payment_cl_id": payment.merchant_order_no,
         "amount": gateway.had(payment.requested_amount),

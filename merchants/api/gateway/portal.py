@@ -1,7 +1,7 @@
 """The payer's page: how much to send where, with what remark, until when, and what became of it.
 
-Reached by an opaque link for 10 minutes (`links`). Somebody who paid in the last of them still sees that the
-money arrived: "paid" stays visible for an hour, without the account that was to be paid.
+Reached by an opaque link for 10 minutes (`records.payer_links`). Somebody who paid in the last of them still
+sees that the money arrived: "paid" stays visible for an hour, without the account that was to be paid.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from django.views.decorators.http import require_safe
 
 from channels.upstreams import base
 from diamondpay.lib import clock, crypto, money
-from merchants.api.gateway import links
 from merchants.api.gateway.errors import SUCCESS, WORDS, answer, refusal
-from records import parties
+from records import parties, payer_links
 from records.models import Payment, PaymentStatus
 
 PAID_VISIBLE_SECONDS = 3600
@@ -96,7 +95,7 @@ def payment_state(request: HttpRequest, opaque: str) -> HttpResponse:
 
 def _found(opaque: str, now: datetime) -> Found:
     """Return the deposit behind a link. Raises: BadToken; LinkExpired."""
-    link = links.opened(opaque)
+    link = payer_links.opened(opaque)
     payment = Payment.objects.select_related("currency", "bank").filter(pk=link.payment_pk).first()
     if payment is None:
         raise crypto.BadToken("no such order")

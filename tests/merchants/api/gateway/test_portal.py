@@ -11,8 +11,7 @@ import pytest
 from django.test import Client
 
 from diamondpay.lib import clock, crypto
-from merchants.api.gateway import links
-from records import parties, payments
+from records import parties, payer_links, payments
 from records.models import Actor, Payment
 from tests import factories
 from tests.merchants.api.gateway.conftest import Caller
@@ -104,7 +103,7 @@ def test_a_failed_and_a_closed_page_ask_not_to_pay(caller: Caller, other_caller:
 
 def test_after_ten_minutes_the_link_is_gone(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     payment, path = placed(caller)
-    moved(monkeypatch, links.LINK_SECONDS + 1)
+    moved(monkeypatch, payer_links.LINK_SECONDS + 1)
     page = opened(path, 410)
     assert "This link has expired" in page
     assert payment.payment_id not in page
@@ -116,10 +115,10 @@ def test_who_paid_in_the_last_minute_still_sees_it_for_an_hour(
 ) -> None:
     payment, path = placed(caller)
     settle(payment)
-    moved(monkeypatch, links.LINK_SECONDS + 1800)
+    moved(monkeypatch, payer_links.LINK_SECONDS + 1800)
     assert state(path) == "paid"
     assert "Your payment has arrived" in opened(path)
-    moved(monkeypatch, links.LINK_SECONDS + 3601)
+    moved(monkeypatch, payer_links.LINK_SECONDS + 3601)
     opened(path, 410)
 
 
@@ -132,8 +131,8 @@ def test_an_order_past_its_time_is_expired_before_the_sweeper_comes(
     assert state(path) == "waiting"
     later = payment.expires_at
     monkeypatch.setattr("merchants.api.gateway.portal.clock.now", lambda: later)
-    monkeypatch.setattr(links, "LINK_SECONDS", 5000)
-    renewed = links.payment_page(payment).removeprefix("http://127.0.0.1:8000")
+    monkeypatch.setattr(payer_links, "LINK_SECONDS", 5000)
+    renewed = payer_links.payment_page(payment).removeprefix("http://127.0.0.1:8000")
     assert state(renewed) == "expired"
 
 

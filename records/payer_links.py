@@ -1,4 +1,8 @@
-"""The opaque link to a deposit's payment page: which deposit, and until when."""
+"""The opaque link to a deposit's payment page: which deposit, and until when.
+
+The merchant's API answers with it and the back office opens it; the page itself is in
+`merchants.api.gateway.portal`.
+"""
 
 from __future__ import annotations
 
