@@ -93,6 +93,9 @@ class Act(models.Model):
             ("close_payment", _("Close a deposit order")),
             ("review_payout", _("Approve or reject a payout under review")),
             ("resend_notification", _("Resend a notification")),
+            ("resend_failed_notifications", _("Resend all failed notifications of a merchant")),
+            ("requery_payment", _("Ask the upstream about a deposit order")),
+            ("open_payment_page", _("Open the payer's page and QR code of a deposit order")),
             ("decide_act", _("Decide acts that another person requested")),
         ]
 

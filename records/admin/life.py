@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 
 from diamondpay.lib import admin_columns, masking
 from diamondpay.models import AuditRow
+from records import proofs
 from records.models import (
     BalanceRecord,
     Case,
@@ -21,6 +22,7 @@ from records.models import (
     Payout,
     PayoutAttempt,
     Posting,
+    Proof,
     StatusChange,
     UpstreamCall,
     UpstreamCallback,
@@ -64,6 +66,7 @@ class Life:
     entries: Few[BalanceRecord]
     cases: Few[Case]
     audits: Few[AuditRow]
+    proofs: Few[Proof]
 
     @property
     def is_payout(self) -> bool:
@@ -127,6 +130,9 @@ def read(*, order: Order, may_see: frozenset[type[DbModel]], scope: Scope) -> Li
         entries=few(entries, "id"),
         cases=cases,
         audits=few(_audits(order, notifications.rows, cases.rows).select_related("user"), "created_at", "id"),
+        proofs=few(
+            proofs.without_content(Proof.objects.filter(**{kind: order})).select_related("uploaded_by"), "id"
+        ),
     )  # fmt: skip
 
 

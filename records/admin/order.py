@@ -28,6 +28,7 @@ from diamondpay.models import AuditRow
 from merchants.models import Merchant, MerchantChannel
 from records import filters, search
 from records.admin import base, facts, life, notes, parts, timeline
+from records.admin import proofs as proof_pages
 from records.models import (
     BalanceRecord,
     Case,
@@ -37,6 +38,7 @@ from records.models import (
     Payout,
     PayoutAttempt,
     Posting,
+    Proof,
     StatusChange,
     UpstreamCall,
     UpstreamCallback,
@@ -49,7 +51,7 @@ NEIGHBOUR_MS_MAX = 400
 
 _BELONGING: tuple[type[Model], ...] = (
     StatusChange, UpstreamCall, UpstreamCallback, Notification, NotificationAttempt, Posting, BalanceRecord,
-    Case, PayoutAttempt, AuditRow,
+    Case, PayoutAttempt, AuditRow, Proof,
 )  # fmt: skip
 _LINKED: tuple[type[Model], ...] = (Merchant, MerchantChannel, Channel, Service, Bank)
 _RELATIONS = (
@@ -168,6 +170,8 @@ class OrderPage(ReadOnlyAdmin):
             ),
             "entries": _entries(found, names_channels),
             "may_see_entries": may[BalanceRecord],
+            "proofs": [_proof(row, reader) for row in found.proofs.rows],
+            "proofs_url": life.list_of(Proof, order) if found.proofs.is_cut else "",
             "neighbours": self._neighbours(request, order, now),
             "shown_at": now,
         }
@@ -247,6 +251,18 @@ def _acts(user: Any, order: Payment | Payout) -> list[dict[str, Any]]:
         {"name": act.name, "label": act.label, "url": reverse(act.url_name, args=[life.number_of(order)])}
         for act in acts.allowed(user, order)
     ]
+
+
+def _proof(row: Proof, reader: facts.Reader) -> dict[str, Any]:
+    return {
+        "url": parts.page_url(Proof, row.pk),
+        "file_url": proof_pages.file_url(row),
+        "kind": row.get_kind_display(),
+        "size": proof_pages.size_words(row),
+        "note": row.note,
+        "at": row.uploaded_at,
+        "who": reader.person(row.uploaded_by) if reader.names_people else "",
+    }
 
 
 def _entries(found: life.Life, names_channels: bool) -> dict[str, Any]:

@@ -33,7 +33,14 @@ def test_the_five_roles_are_there() -> None:
 def test_each_role_holds_exactly_what_is_declared(role: str) -> None:
     permissions = Group.objects.get(name=role).permissions.select_related("content_type")
     found = {f"{permission.content_type.app_label}.{permission.codename}" for permission in permissions}
-    assert found == {*roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ())}
+    assert found == {*roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ()), *roles.ORDER_ACTS[role]}
+
+
+def test_proofs_are_seen_by_whose_payout_it_is_and_uploaded_by_staff_alone() -> None:
+    assert {role for role in roles.PERMISSIONS if "view_proof" in held(role)} == set(roles.PERMISSIONS)
+    assert {role for role in roles.PERMISSIONS if "add_proof" in held(role)} == {
+        "Super Administrator", "Operations Staff", "Finance Staff",
+    }  # fmt: skip
 
 
 def test_operations_staff_hold_the_global_pair_and_merchant_users_the_own_one() -> None:
