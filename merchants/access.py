@@ -64,6 +64,7 @@ _HIDDEN = frozenset(
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
+        "operations.formtoken",
         "diamondpay.auditrow",
         "diamondpay.heartbeat",
         "diamondpay.user",
