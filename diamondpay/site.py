@@ -77,6 +77,7 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
     )),
     (_("Operations"), (
         ("operations.act", _("Manual Operations")),
+        ("operations.formtoken", _("Sent Forms")),
     )),
     (_("Statistics"), (
         Link(
@@ -127,7 +128,7 @@ RARE = frozenset({
     "records.accounttotal", "records.accountdelta",
     "merchants.servicebound", "merchants.allowedaddress", "merchants.membership",
     "channels.servicetype", "channels.requiredfield", "channels.bank", "channels.currency",
-    "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
+    "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat", "operations.formtoken",
 })  # fmt: skip
 
 

@@ -66,6 +66,7 @@ _HIDDEN = frozenset(
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
+        "operations.formtoken",
         "diamondpay.auditrow",
         "diamondpay.heartbeat",
         "diamondpay.user",

@@ -9,10 +9,10 @@ from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
-from operations import home, order_events
-from operations.models import Act
+from operations import home, order_events, wallet_requests
+from operations.models import Act, FormToken
 
-__all__ = ["ActAdmin", "home", "order_events"]
+__all__ = ["ActAdmin", "home", "order_events", "wallet_requests"]
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}
@@ -42,5 +42,23 @@ class ActAdmin(ReadOnlyAdmin):
             _act.full_moment("requested_at"),
             _act.text("decided_by"), _act.full_moment("decided_at"), _act.text("decision_reason"),
             _act.folded("evidence"),
+        )),
+    )  # fmt: skip
+
+
+_token = Columns(FormToken)
+
+
+@admin.register(FormToken)
+class FormTokenAdmin(ReadOnlyAdmin):
+    """Forms of acts that were sent: each does its deed once."""
+
+    list_display = ("id", "act", "object_id", _token.text("user"), _token.moment("used_at"))
+    list_select_related = ("user",)
+    exact_search = (Key(field="token", label=_("token"), length_max=32),)
+    facts = (
+        (None, (
+            _token.text("token"), _token.text("act"), _token.text("object_id"), _token.text("user"),
+            _token.full_moment("used_at"), _token.folded("outcome"),
         )),
     )  # fmt: skip

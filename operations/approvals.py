@@ -48,6 +48,7 @@ def request(
     request_id: str,
     user: User,
     now: datetime,
+    address: str | None = None,
 ) -> Act:
     """Ask for an act; a repeated request id returns the first one (P8).
 
@@ -73,6 +74,7 @@ def request(
                 object_kind=object_kind,
                 object_id=object_id,
                 user=user,
+                address=address,
                 reason=reason,
                 now=now,
                 after={"request_id": request_id, **evidence},

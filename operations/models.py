@@ -101,3 +101,26 @@ class Act(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}"
+
+
+class FormToken(models.Model):
+    """A form of an act that was sent, with its answer: who sends it again gets that answer and does nothing
+    more (P8). Written in the deed's transaction.
+    """
+
+    token = models.CharField(_("token"), max_length=32, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")
+    )
+    act = models.CharField(_("act"), max_length=64)
+    object_id = models.CharField(_("object id"), max_length=64)
+    content = models.CharField(_("content"), max_length=64)
+    outcome = models.JSONField(_("answer"), default=dict)
+    used_at = models.DateTimeField(_("used"))
+
+    class Meta:
+        verbose_name = _("form token")
+        verbose_name_plural = _("form tokens")
+
+    def __str__(self) -> str:
+        return self.token

@@ -18,9 +18,14 @@ class PermissionHolder(Protocol):
         """Say whether the user holds the permission, written `app.codename`."""
 
 
+def key(obj: Any) -> Any:
+    """Return an object's primary key."""
+    return obj.pk
+
+
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """Something a person may do with an object.
+    """Something a person may do with an object. `key_of` is what stands for the object in the address.
 
     `is_offered(user, object)` must answer for an object of any kind, False for those it does not concern,
     and must not write. Being offered is no permission to act: the act checks again under its own lock.
@@ -31,6 +36,7 @@ class Act:
     permission: str
     is_offered: Callable[[Any, Any], bool]
     url_name: str
+    key_of: Callable[[Any], Any] = key
 
 
 class Registry:

@@ -22,12 +22,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from diamondpay.lib import (
+    acts,
     addresses,
     admin_columns,
     admin_forms,
@@ -191,10 +193,18 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Add the tables of what belongs to the object."""
+        """Add the tables of what belongs to the object, and what may be done with it."""
         record = context.get("original")
         tables = [] if record is None else [self._table(request, item, record) for item in self.panels]
         context["panels"] = [table for table in tables if table is not None]
+        context["acts"] = (
+            []
+            if record is None
+            else [
+                {"label": act.label, "url": reverse(act.url_name, args=[act.key_of(record)])}
+                for act in acts.allowed(request.user, record)
+            ]
+        )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _table(self, request: HttpRequest, panel: admin_columns.Panel, record: Any) -> dict[str, Any] | None:

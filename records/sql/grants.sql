@@ -21,7 +21,7 @@ FROM :app_role;
 -- Never removed, and only the columns that may move.
 REVOKE UPDATE, DELETE ON
     records_payment, records_payout, records_payoutattempt, records_upstreamcallback, records_notification,
-    records_notificationattempt, records_case, records_manualfreeze, operations_act
+    records_notificationattempt, records_case, records_manualfreeze, operations_act, operations_formtoken
 FROM :app_role;
 
 GRANT UPDATE (
@@ -54,6 +54,7 @@ GRANT UPDATE (
 GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :app_role;
 GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
 GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;
+GRANT UPDATE (outcome) ON operations_formtoken TO :app_role;
 
 -- Who asked for which file is history; the file itself goes when its time is over.
 REVOKE DELETE ON records_exportjob FROM :app_role;

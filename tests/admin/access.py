@@ -31,7 +31,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.models import AllowedAddress
+from merchants.models import AllowedAddress, MerchantChannel
 from merchants.registration import Registered
 from operations import roles
 from records import filters, payer_links
@@ -62,6 +62,10 @@ _JSON, _OWN_CODE = "application/json", re.compile(rb'"error_code": ?"(\d{4})"')
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Pages whose rows the address does not name by their model.
 _BY_PREFIX = {"admin/exports/": ExportJob, "admin/lists/": SavedView}
+# What each act is done to.
+_ACTS: dict[str, type[models.Model]] = {
+    "adjust_balance": MerchantChannel,
+}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",
@@ -169,10 +173,20 @@ def asked(address: Address, world: World) -> str:
             payer_links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
         ).path
         return path + "/status" * address.name.endswith("-state")
+    if address.route.startswith("admin/acts/"):
+        return "/" + _PARAMETER.sub(_act_object(address.route.split("/")[2], world), address.route)
     model = model_of(address.route)
     path = _PARAMETER.sub(lambda found: _argument(found[1], model, world), "/" + address.route)
     query = _QUERIES.get(address.name)
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _act_object(name: str, world: World) -> str:
+    """Return what the address of an act on a row of Acme's names: an order's number, or a row's key."""
+    if name not in _ACTS:
+        raise LookupError(f"tests.admin.access does not know what the act “{name}” is done to")
+    row = row_of(_ACTS[name], world)
+    return str(getattr(row, f"{row._meta.model_name}_id", row.pk))
 
 
 def filled(route: str, value: str) -> str:

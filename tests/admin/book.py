@@ -8,12 +8,12 @@ from decimal import Decimal
 from django.db import connection, transaction
 
 from channels.upstreams import base
-from diamondpay.lib import clock
+from diamondpay.lib import clock, crypto
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantChannel
 from merchants.registration import Registered
 from operations import approvals, placement
-from operations.models import Act
+from operations.models import Act, FormToken
 from records import cases, ledger, payments, payouts, transfers
 from records.models import (
     Actor,
@@ -131,6 +131,9 @@ def fill(owner: Registered, other: Registered, user: User, *, start: int, count:
             evidence={"proof": "seen"}, reason="why",
             request_id=f"act-{key}", user=user, now=now,
         )  # fmt: skip
+    FormToken.objects.create(
+        token=crypto.random_key(32), user=user, act="close", object_id=owner.merchant.pk, used_at=clock.now()
+    )
     fold()
     fund(owner, "1", request_id=f"late-{owner.merchant.pk}-{start}")
     deposit(owner, f"D-{owner.merchant.pk}-last-{start}", is_paid=False)
