@@ -77,6 +77,10 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
     )),
     (_("Operations"), (
         ("operations.act", _("Manual Operations")),
+        Link(
+            url_name="admin:resend_failed", title=_("Resend Failed Notifications"),
+            permissions=("operations.resend_failed_notifications",),
+        ),
         ("operations.formtoken", _("Sent Forms")),
     )),
     (_("Statistics"), (

@@ -9,10 +9,20 @@ from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
-from operations import home, order_events, wallet_requests
+from operations import (
+    home,
+    order_acts,
+    order_acts_messages,
+    order_acts_payout,
+    order_events,
+    wallet_requests,
+)
 from operations.models import Act, FormToken
 
-__all__ = ["ActAdmin", "home", "order_events", "wallet_requests"]
+__all__ = [
+    "ActAdmin", "home", "order_acts", "order_acts_messages", "order_acts_payout", "order_events",
+    "wallet_requests",
+]  # fmt: skip
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed"}

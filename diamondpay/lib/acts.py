@@ -25,7 +25,8 @@ def key(obj: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """Something a person may do with an object. `key_of` is what stands for the object in the address.
+    """Something a person may do with an object. `key_of` is what stands for the object in the address;
+    `opens_window` says that it leads out of the back office, to a window of its own.
 
     `is_offered(user, object)` must answer for an object of any kind, False for those it does not concern,
     and must not write. Being offered is no permission to act: the act checks again under its own lock.
@@ -37,6 +38,7 @@ class Act:
     is_offered: Callable[[Any, Any], bool]
     url_name: str
     key_of: Callable[[Any], Any] = key
+    opens_window: bool = False
 
 
 class Registry:

@@ -248,7 +248,12 @@ def _flags(order: Payment | Payout) -> list[tuple[str, str]]:
 def _acts(user: Any, order: Payment | Payout) -> list[dict[str, Any]]:
     """Return what the person may do with the order now; acts take its platform number in their address."""
     return [
-        {"name": act.name, "label": act.label, "url": reverse(act.url_name, args=[life.number_of(order)])}
+        {
+            "name": act.name,
+            "label": act.label,
+            "url": reverse(act.url_name, args=[life.number_of(order)]),
+            "opens_window": act.opens_window,
+        }
         for act in acts.allowed(user, order)
     ]
 

@@ -31,11 +31,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.models import AllowedAddress, MerchantChannel
+from merchants.models import AllowedAddress, Merchant, MerchantChannel
 from merchants.registration import Registered
 from operations import roles
 from records import filters, payer_links
-from records.models import Payment
+from records.models import Case, Notification, Payment, Payout, Proof
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
@@ -65,6 +65,17 @@ _BY_PREFIX = {"admin/exports/": ExportJob, "admin/lists/": SavedView}
 # What each act is done to.
 _ACTS: dict[str, type[models.Model]] = {
     "adjust_balance": MerchantChannel,
+    "approve_payout": Payout,
+    "close_case": Case,
+    "close_payment": Payment,
+    "open_payment_page": Payment,
+    "reject_payout": Payout,
+    "requery_payment": Payment,
+    "resend_failed_notifications": Merchant,
+    "resend_latest": Payment,
+    "resend_notification": Notification,
+    "show_payment_qr": Payment,
+    "upload_proof": Payout,
 }
 _QUERIES = {
     "admin:autocomplete": {
@@ -224,6 +235,8 @@ def _argument(name: str, model: Any, world: World) -> str:
     }
     if name in fixed:
         return fixed[name]
+    if name == "proof_id":
+        return Proof.objects.filter(payout__merchant=world.acme.merchant).latest("id").proof_id
     if model is None and name == "object_id":
         return "1"
     if model is None:
