@@ -156,20 +156,17 @@ def _resending_all(asked: Asked) -> list[Change]:
     plan = resending.plan(window=_window(asked), now=asked.now)
     if not plan.count:
         raise _nothing_failed(plan)
-    count = _t("more than %d") % plan.count if plan.is_cut else str(plan.count)
+    count, after = str(plan.count), _t("all are due again")
+    if plan.is_cut:
+        count = _t("more than %d") % plan.count
+        after = _t("%d are due again, the others stay for a next time") % plan.count
+    pace = {"rate": resending.PER_SECOND, "time": parts.duration(plan.lasts)}
     rows = [
-        Change(
-            label=_("failed, latest of their order"), before=count,
-            after=_t("%d are due again, the others stay for a next time") % plan.count
-            if plan.is_cut else _t("all are due again"),
-        ),
+        Change(label=_("failed, latest of their order"), before=count, after=after),
         Change(
             label=_("pace"), before=parts.nothing(), is_binding=False,
-            after=_t("%(rate)d a second, the last after %(time)s") % {
-                "rate": resending.PER_SECOND, "time": parts.duration(plan.lasts),
-            },
+            after=_t("%(rate)d a second, the last after %(time)s") % pace,
         ),
-        Change(label=_("among them"), before=_samples(plan), after=_t("Retrying"), is_binding=False),
     ]  # fmt: skip
     if plan.overtaken_count:
         rows.append(
@@ -181,6 +178,26 @@ def _resending_all(asked: Asked) -> list[Change]:
     return rows
 
 
+def _window_facts(asked: Asked) -> Sequence[tuple[Words, Any]]:
+    """Return whom it goes to, and once a window was typed its ends and the first that it found."""
+    rows: list[tuple[Words, Any]] = [
+        (_("merchant"), asked.obj.name),
+        (_("callback address"), asked.obj.notify_url or parts.nothing()),
+    ]
+    if "since" in asked.values and "until" in asked.values:
+        plan = resending.plan(window=_window(asked), now=asked.now)
+        rows.append((_("made from"), parts.moment(asked.values["since"])))
+        rows.append((_("until, not included"), parts.moment(asked.values["until"])))
+        rows.append((_("the first of them"), _samples(plan)))
+    return rows
+
+
+def _send_button(asked: Asked) -> str:
+    count = resending.plan(window=_window(asked), now=asked.now).count
+    words = ngettext("Send %d notification again", "Send %d notifications again", count)
+    return words % count
+
+
 def _nothing_failed(plan: resending.Plan) -> errors.InvalidInput:
     words = _t("No notification of this merchant failed in this time.")
     if plan.overtaken_count:
@@ -190,10 +207,11 @@ def _nothing_failed(plan: resending.Plan) -> errors.InvalidInput:
 
 def _samples(plan: resending.Plan) -> Any:
     shown = format_html_join(
-        ", ", "{}", ((parts.link(Notification, row.pk, row.order_no),) for row in plan.samples)
-    )
+        "", "<div>{} <span class='quiet'>{}</span></div>",
+        ((parts.link(Notification, row.pk, row.order_no), row.last_reason) for row in plan.samples),
+    )  # fmt: skip
     rest = plan.count - len(plan.samples)
-    return format_html(_t("{} and {} more"), shown, rest) if rest else shown
+    return format_html(_t("{}<div>and {} more</div>"), shown, rest) if rest else shown
 
 
 def _resend_all(asked: Asked) -> Done:
@@ -272,7 +290,10 @@ def _case_facts(asked: Asked) -> Sequence[tuple[Words, Any]]:
         rows.append((_("order"), parts.link(type(order), order.pk, number)))
         done_instead = format_html_join(
             " · ", '<a href="{}">{}</a>',
-            ((reverse(act.url_name, args=[number]), act.label) for act in offers.allowed(asked.user, order)),
+            (
+                (reverse(act.url_name, args=[number]), act.label)
+                for act in offers.allowed(asked.user, order) if not act.opens_window
+            ),
         )  # fmt: skip
         rows.append((_("what else can be done"), done_instead or parts.nothing()))
     return rows
@@ -303,7 +324,7 @@ register(
         name="resend_failed_notifications", label=_("Resend failed notifications"),
         permissions=(RESEND_FAILED,), object_kind="merchant", load=_merchant, models=(Merchant,),
         form_class=WindowForm, before_after=_resending_all, execute=_resend_all,
-        button=lambda asked: _t("Send them to %s again") % asked.obj.pk,
+        facts=_window_facts, button=_send_button,
         note=_("Each order is told once, of its latest state. You see how many before anything is sent."),
     )
 )  # fmt: skip

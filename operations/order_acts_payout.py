@@ -206,8 +206,8 @@ def _proving(asked: Asked) -> list[Change]:
     return [
         Change(label=_("proofs"), before=str(count), after=str(count + 1), is_binding=False),
         Change(
-            label=_("status"), before=asked.obj.get_status_display(), after=asked.obj.get_status_display(),
-            is_binding=False,
+            label=_("the merchant's users"), before=parts.nothing(),
+            after=_t("see it on the payout's page"), is_binding=False,
         ),
     ]  # fmt: skip
 

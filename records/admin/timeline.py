@@ -116,6 +116,8 @@ def events(*, life: Life, user: Any, names_people: bool, names_channels: bool) -
         if user.has_perm(source.permission):
             found += source.read(life.order, user)
             hidden += (source.replaces,) if source.replaces else ()
+    if life.proofs.rows:
+        hidden += ("proof.upload",)
     found += _changes(life, names_people)
     found += _attempts(life, names_channels)
     found += _calls(life)

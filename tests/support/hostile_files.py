@@ -210,7 +210,7 @@ def _made_harmless() -> list[File]:
         File("..\\..\\x", "..\\..\\x.jpg", picture("JPEG"), kept="jpeg"),
         File("/etc/passwd", "/etc/passwd.pdf", pdf(), kept="pdf"),
         File("two endings", "shell.php.png", picture(), kept="png"),
-        File("marks in the name", "\u202egnp.exe\r\nX: y<b>.png", picture(), kept="png"),
+        File("marks in the name", "\u202egnp.exe; X=y<b>'.png", picture(), kept="png"),
         File("a jpeg called png", "proof.png", picture("JPEG"), kept="jpeg"),
         File("a png called pdf", "proof.pdf", picture(), kept="png"),
         File("capital letters", "PROOF.PNG", picture(), kept="png"),
