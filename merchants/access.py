@@ -64,6 +64,7 @@ _HIDDEN = frozenset(
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
+        "operations.approvalrule",
         "operations.formtoken",
         "diamondpay.auditrow",
         "diamondpay.heartbeat",
