@@ -76,11 +76,16 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.accountdelta", _("System Account Changes")),
     )),
     (_("Operations"), (
+        Link(
+            url_name="admin:acts_waiting", title=_("Waiting for a Decision"),
+            permissions=("operations.view_act",),
+        ),
         ("operations.act", _("Manual Operations")),
         Link(
             url_name="admin:resend_failed", title=_("Resend Failed Notifications"),
             permissions=("operations.resend_failed_notifications",),
         ),
+        ("operations.approvalrule", _("Approval Rules")),
         ("operations.formtoken", _("Sent Forms")),
     )),
     (_("Statistics"), (

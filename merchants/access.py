@@ -66,6 +66,7 @@ _HIDDEN = frozenset(
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
+        "operations.approvalrule",
         "operations.formtoken",
         "diamondpay.auditrow",
         "diamondpay.heartbeat",

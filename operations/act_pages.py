@@ -117,6 +117,10 @@ def _nothing(_asked: Asked) -> None:
     return None
 
 
+def _always(_obj: Any) -> bool:
+    return True
+
+
 def _no_facts(_asked: Asked) -> Sequence[tuple[Words, Any]]:
     return ()
 
@@ -133,8 +137,9 @@ def _page_of(obj: Any) -> str:
 class ActPage:
     """One act on one kind of object. See the module for what each part promises.
 
-    `permissions` are all needed. `models`: the act is offered on such objects' own pages, with `key_of` in
-    the address. `name_of` is how the page calls the object, `url_of` where its page is.
+    `permissions` are all needed. `models`: the act is offered on such objects' own pages (of those
+    that it `fits`), with `key_of` in the address. `name_of` is how the page calls the object, `url_of` where
+    its page is.
     """
 
     name: str
@@ -146,6 +151,7 @@ class ActPage:
     execute: Callable[[Asked], Done]
     button: Callable[[Asked], Words]
     models: tuple[type[Model], ...] = ()
+    fits: Callable[[Any], bool] = _always
     key_of: Callable[[Any], Any] = acts.key
     form_class: Callable[..., ActForm] = ActForm
     obstacle: Callable[[Asked], Words | None] = _nothing
@@ -190,7 +196,7 @@ def register(page: ActPage) -> ActPage:
 
 
 def _is_offered(page: ActPage, user: Any, obj: object) -> bool:
-    if not isinstance(obj, page.models) or not page.may(user):
+    if not isinstance(obj, page.models) or not page.fits(obj) or not page.may(user):
         return False
     # For an offer this server's clock is good enough; the deed reads the database's.
     return page.obstacle(Asked(user=user, obj=obj, now=timezone.now(), address=None)) is None

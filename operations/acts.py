@@ -17,6 +17,8 @@ from diamondpay import audit
 from diamondpay.lib import clock, errors
 from diamondpay.models import AuditRow, User
 from merchants import access
+from operations import approval_rules
+from operations.models import Act
 from records import payments, payouts, submission
 from records.models import Actor, Payment, PaymentStatus, Payout, PayoutAttempt
 
@@ -121,12 +123,23 @@ def approve_payout(*, payout_id: str, user: User, reason: str, address: str | No
 def pass_review(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> int:
     """Pass a payout's review and return the key of its attempt, which the caller sends after the commit.
 
-    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict, FourEyesRequired.
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict; FourEyesRequired for who
+    placed it, and for an amount that an approval rule gives to two people.
     """
     payout = _payout_for(payout_id=payout_id, user=user, reason=reason)
+    if needs_two_people(payout):
+        raise errors.FourEyesRequired
     attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
     _audit_review("payout.approve", payout, user, reason, address, now)
     return attempt.pk
+
+
+def needs_two_people(payout: Payout) -> bool:
+    """Say whether an approval rule gives the review of a payout to two people (`operations.approvals`)."""
+    rule = approval_rules.find(
+        kind=Act.Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
+    )
+    return rule is not None
 
 
 def send(*, attempt_pk: int, read_clock: clock.ReadClock = clock.now) -> Payout:

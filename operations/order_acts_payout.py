@@ -18,12 +18,12 @@ from channels.upstreams import registry
 from diamondpay.lib import clock, crypto, errors, uploads
 from diamondpay.models import User
 from merchants import access
-from operations import acts
+from operations import acts, order_acts
 from operations.act_pages import ActForm, ActPage, Asked, Change, Done, Words, register
 from operations.order_acts import told
 from records import ledger, proofs
 from records.admin import parts
-from records.models import Payout, PayoutStatus, Proof
+from records.models import Payment, Payout, PayoutStatus
 
 UPLOAD_PROOF = "records.add_proof"
 _NUMBER_LENGTH_MAX = 32
@@ -73,6 +73,13 @@ def _not_reviewable(asked: Asked) -> Words | None:
     if payout.placed_by_id is not None and payout.placed_by_id == asked.user.pk:
         return _t("You placed this payout; another person must review it.")
     return None
+
+
+def _not_approvable(asked: Asked) -> Words | None:
+    hindrance = _not_reviewable(asked)
+    if hindrance is None and acts.needs_two_people(asked.obj):
+        return _t("This amount needs two people: ask for its review by two people on the payout's page.")
+    return hindrance
 
 
 def _balances(payout: Payout, *, available: Decimal, frozen: Decimal) -> list[Change]:
@@ -193,8 +200,16 @@ class ProofForm(ActForm):
         return kept, hashlib.sha256(content).hexdigest()
 
 
+class EvidenceForm(ProofForm):
+    """The same for a deposit, where it is between us and the upstream."""
+
+    def __init__(self, *args: Any, asked: Asked, **kwargs: Any) -> None:
+        super().__init__(*args, asked=asked, **kwargs)
+        self.fields["reason"].help_text = _("It stands beside the proof. The merchant sees neither.")
+
+
 def _not_provable(asked: Asked) -> Words | None:
-    if asked.obj.status in _SENT:
+    if isinstance(asked.obj, Payment) or asked.obj.status in _SENT:
         return None
     return _t("This payout is %s: nothing was sent, so there is nothing to prove.") % (
         asked.obj.get_status_display()
@@ -202,12 +217,13 @@ def _not_provable(asked: Asked) -> Words | None:
 
 
 def _proving(asked: Asked) -> list[Change]:
-    count = Proof.objects.filter(payout=asked.obj).count()
+    count = asked.obj.proofs.count()
+    is_seen = isinstance(asked.obj, Payout)
     return [
         Change(label=_("proofs"), before=str(count), after=str(count + 1), is_binding=False),
         Change(
             label=_("the merchant's users"), before=parts.nothing(),
-            after=_t("see it on the payout's page"), is_binding=False,
+            after=_t("see it on the payout's page") if is_seen else _t("do not see it"), is_binding=False,
         ),
     ]  # fmt: skip
 
@@ -218,13 +234,13 @@ def _keep(asked: Asked) -> Done:
         order=asked.obj, file=file, uploaded_sha256=uploaded_sha256, note=asked.reason,
         request_id=asked.token, user=asked.user, address=asked.address, now=asked.now,
     )  # fmt: skip
-    return Done(message=_t("The proof is kept with %s.") % asked.obj.payout_id)
+    return Done(message=_t("The proof is kept with %s.") % asked.obj)
 
 
 register(
     ActPage(
         name="approve_payout", label=_("Approve"), permissions=(acts.REVIEW,), object_kind="payout",
-        load=load, models=(Payout,), key_of=number_of, obstacle=_not_reviewable, before_after=_approving,
+        load=load, models=(Payout,), key_of=number_of, obstacle=_not_approvable, before_after=_approving,
         execute=_approve, facts=facts, is_single_step=True,
         button=_names(_("Approve and send %(amount)s %(unit)s"), field="requested_amount"),
     )
@@ -244,5 +260,14 @@ register(
         execute=_keep,
         facts=facts, form_class=ProofForm, is_single_step=True,
         button=lambda asked: _t("Keep this proof with %s") % asked.obj.payout_id,
+    )
+)  # fmt: skip
+register(
+    ActPage(
+        name="upload_payment_proof", label=_("Upload proof"), permissions=(UPLOAD_PROOF,),
+        object_kind="payment", load=order_acts.load, models=(Payment,), key_of=order_acts.number_of,
+        before_after=_proving, execute=_keep, facts=order_acts.facts, form_class=EvidenceForm,
+        is_single_step=True, button=lambda asked: _t("Keep this proof with %s") % asked.obj.payment_id,
+        note=_("What shows that the money came: a supplement refers to it."),
     )
 )  # fmt: skip

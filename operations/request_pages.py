@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -14,13 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import Currency
 from diamondpay.lib import acts, errors, money
 from diamondpay.lib.admin_forms import PlainDecimalField
-from diamondpay.models import User
-from operations import act_pages, approvals
-from operations.act_pages import ActForm, ActPage, Asked, Change, Done
+from operations import act_pages, approvals, deeds, effects, hindrances, objects
+from operations.act_pages import ActForm, ActPage, Asked, Done
 from operations.models import Act
 from records.admin import parts
 
 NOTE = _("Nothing happens yet: another person decides, and sees what you see on the next page.")
+EvidenceOf = Callable[[Asked], Mapping[str, str]]
 
 
 class AmountForm(ActForm):
@@ -31,8 +32,7 @@ class AmountForm(ActForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        currency = self.currency()
-        self.fields["amount"].label = _t("Amount (%s)") % currency.pk
+        self.fields["amount"].label = _t("Amount (%s)") % self.currency().pk
 
     def currency(self) -> Currency:
         """Return the currency that the amount is in."""
@@ -43,14 +43,34 @@ class AmountForm(ActForm):
         """Refuse zero, a sign where none belongs, digits that the currency does not have."""
         amount: Decimal = self.cleaned_data["amount"]
         if amount == 0:
-            self.add_error("amount", _("Give an amount other than 0."))
-        elif amount < 0 and not self.is_signed:
-            self.add_error("amount", _("Give an amount above 0."))
-        elif money.decimals_used(amount) > self.currency().exponent:
-            self.add_error("amount", _("The amount has more decimals than the currency."))
-        elif not money.fits_book(amount):
-            self.add_error("amount", _("The amount is too large."))
+            raise ValidationError(_("Give an amount other than 0."))
+        if amount < 0 and not self.is_signed:
+            raise ValidationError(_("Give an amount above 0."))
+        if not money.fits_book(amount):
+            raise ValidationError(_("The amount is too large."))
+        if money.decimals_used(amount) > self.currency().exponent:
+            raise ValidationError(_("The amount has more decimals than the currency."))
         return amount
+
+
+def no_evidence(_asked: Asked) -> dict[str, str]:
+    """Say nothing beyond the object itself."""
+    return {}
+
+
+def amount_evidence(asked: Asked) -> dict[str, str]:
+    """Return the amount as evidence holds it."""
+    return {"amount": f"{asked.values['amount']:f}"}
+
+
+def amount_button(words: Any) -> Callable[[Asked], errors.Words]:
+    """Return what names a button by act and amount, in the currency of the object."""
+
+    def named(asked: Asked) -> errors.Words:
+        amount = parts.plain_amount(asked.values["amount"], asked.obj.currency)
+        return str(words % {"amount": amount, "unit": asked.obj.currency_id})
+
+    return named
 
 
 def request_page(
@@ -58,26 +78,27 @@ def request_page(
     kind: Act.Kind,
     label: errors.Words,
     object_kind: str,
-    load: Callable[[User, str, bool], Any | None],
-    before_after: Callable[[Any, Mapping[str, str]], Sequence[Change]],
-    evidence_of: Callable[[Asked], Mapping[str, str]],
     button: Callable[[Asked], errors.Words],
-    form_class: Callable[..., ActForm],
+    evidence_of: EvidenceOf = no_evidence,
+    form_class: Callable[..., ActForm] = ActForm,
     models: tuple[type[Model], ...] = (),
     key_of: Callable[[Any], Any] = acts.key,
+    load: objects.Load | None = None,
+    name: str = "",
     **parts_of_page: Any,
 ) -> ActPage:
-    """Register the page that asks for an act of a kind; `before_after` is given object and evidence, as the
-    page of the decision gives them again.
-    """
+    """Register the page that asks for an act of a kind; table, state and scope are those of its decision."""
     page = ActPage(
-        name=str(kind),
+        name=name or str(kind),
         label=label,
-        permissions=("operations.add_act",),
+        permissions=("operations.add_act", f"operations.ask_{kind}"),
         object_kind=object_kind,
-        load=load,
-        before_after=lambda asked: before_after(asked.obj, evidence_of(asked)),
+        load=load or deeds.DEEDS[kind].load,
+        before_after=lambda asked: effects.of(kind, asked.obj, evidence_of(asked)),
         execute=functools.partial(_ask, kind, object_kind, key_of, evidence_of),
+        obstacle=lambda asked: hindrances.of(
+            kind=kind, obj=asked.obj, object_kind=object_kind, object_id=str(key_of(asked.obj))
+        ),
         button=button,
         form_class=form_class,
         models=models,
@@ -89,11 +110,7 @@ def request_page(
 
 
 def _ask(
-    kind: Act.Kind,
-    object_kind: str,
-    key_of: Callable[[Any], Any],
-    evidence_of: Callable[[Asked], Mapping[str, str]],
-    asked: Asked,
+    kind: Act.Kind, object_kind: str, key_of: Callable[[Any], Any], evidence_of: EvidenceOf, asked: Asked
 ) -> Done:
     act = approvals.request(
         kind=kind,

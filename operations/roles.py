@@ -190,6 +190,27 @@ ORDER_ACTS: dict[str, tuple[str, ...]] = {
     MERCHANT_USER: ("records.view_proof",),
 }
 
+_ASKED_BY_STAFF = tuple(
+    f"operations.ask_{kind}"
+    for kind in (
+        "review_payout", "fail_payout", "reinitiate_payout", "supplement_payment", "refund_payment",
+        "adjust_balance", "supplement_balance", "freeze_balance", "unfreeze_balance", "transfer_balance",
+    )
+)  # fmt: skip
+# Came with the migration `0012_four_eyes`. Source: promises P5, P6.
+APPROVALS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        *_ASKED_BY_STAFF,
+        "operations.ask_change_terms",
+        "operations.ask_rotate_credential",
+        "operations.view_approvalrule",
+        "operations.add_approvalrule",
+        "operations.change_approvalrule",
+    ),
+    OPERATIONS_STAFF: (*_ASKED_BY_STAFF, "operations.view_approvalrule"),
+    FINANCE_STAFF: (*_ASKED_BY_STAFF, "operations.view_approvalrule"),
+}
+
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:
     """Give each role its permissions, making the role where it is missing; take nothing away.

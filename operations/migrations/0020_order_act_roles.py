@@ -16,7 +16,7 @@ def give(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("operations", "0010_form_tokens"),
+        ("operations", "0012_four_eyes"),
         ("records", "0020_proofs"),
     ]
 

@@ -14,7 +14,7 @@ RULES = Path(__file__).resolve().parent.parent / "sql" / "proofs.sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("records", "0010_list_indexes"),
+        ("records", "0011_refunds"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

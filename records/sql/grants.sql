@@ -53,8 +53,11 @@ GRANT UPDATE (
 
 GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :app_role;
 GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
-GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;
+GRANT UPDATE (state, decided_by_id, decided_at, decision_reason, handover_encrypted, handed_over_at) ON operations_act TO :app_role;
 GRANT UPDATE (outcome) ON operations_formtoken TO :app_role;
 
 -- Who asked for which file is history; the file itself goes when its time is over.
 REVOKE DELETE ON records_exportjob FROM :app_role;
+
+-- By which rule an act was decided is history; a rule is switched off, not removed.
+REVOKE DELETE ON operations_approvalrule FROM :app_role;

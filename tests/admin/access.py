@@ -29,13 +29,15 @@ from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from channels.models import Channel, ChannelService
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.models import AllowedAddress, Merchant, MerchantChannel
+from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService, ServiceBound
 from merchants.registration import Registered
 from operations import roles
+from operations.models import Act
 from records import filters, payer_links
-from records.models import Case, Notification, Payment, Payout, Proof
+from records.models import Case, ManualFreeze, Notification, Payment, Payout, Proof
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
@@ -75,8 +77,27 @@ _ACTS: dict[str, type[models.Model]] = {
     "resend_latest": Payment,
     "resend_notification": Notification,
     "show_payment_qr": Payment,
+    "upload_payment_proof": Payment,
     "upload_proof": Payout,
+    "supplement_balance": MerchantChannel,
+    "freeze_balance": MerchantChannel,
+    "transfer_balance": MerchantChannel,
+    "unfreeze_balance": ManualFreeze,
+    "supplement_payment": Payment,
+    "refund_payment": Payment,
+    "fail_payout": Payout,
+    "reinitiate_payout": Payout,
+    "review_payout": Payout,
+    "change_terms_merchantservice": MerchantService,
+    "change_terms_servicebound": ServiceBound,
+    "change_terms_channel": Channel,
+    "change_terms_channelservice": ChannelService,
+    "rotate_credential": Merchant,
+    "approve": Act,
+    "reject": Act,
 }
+# What stands in an address for a row, where it is not its key.
+_NUMBERS = {"payment": "payment_id", "payout": "payout_id", "manualfreeze": "request_id"}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",
@@ -197,7 +218,7 @@ def _act_object(name: str, world: World) -> str:
     if name not in _ACTS:
         raise LookupError(f"tests.admin.access does not know what the act “{name}” is done to")
     row = row_of(_ACTS[name], world)
-    return str(getattr(row, f"{row._meta.model_name}_id", row.pk))
+    return str(getattr(row, _NUMBERS.get(str(row._meta.model_name), "pk")))
 
 
 def filled(route: str, value: str) -> str:

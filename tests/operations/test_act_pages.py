@@ -39,7 +39,7 @@ def test_the_table_shows_now_and_afterwards_and_the_button_names_act_and_amount(
     client: Client, desk: Desk, url: str
 ) -> None:
     look = act_forms.looked(client, url, amount="25.50")
-    assert act_forms.table(look) == [("Available balance", "100.00 CNY", "125.50 CNY")]
+    assert act_forms.table(look) == [("available balance", "100.00 CNY", "125.50 CNY")]
     assert ">Ask to adjust by 25.50 CNY</button>" in look.content.decode()
     assert (state(), desk.balances()[0]) == ((0, 0, 0), Decimal(100))
 

@@ -15,8 +15,9 @@ from django.test import Client
 
 from channels.models import Channel
 from channels.upstreams import base
-from diamondpay.lib import clock
+from diamondpay.lib import clock, errors
 from diamondpay.models import AuditRow, User
+from operations import acts
 from records import payer_links
 from records.models import Payment, Payout, PayoutAttempt
 from tests import factories
@@ -260,6 +261,33 @@ def test_approving_sends_and_says_what_came_of_it_p3(
     assert said(sent(client, url)) == [f"{in_review.payout_id} {words}"]
     in_review.refresh_from_db()
     assert (in_review.status, desk.upstream.references()) == (status, [f"{in_review.payout_id}-1"])
+
+
+def test_an_amount_that_a_rule_gives_to_two_people_is_not_approved_by_one_p6(
+    client: Client, desk: Desk, finance: User
+) -> None:
+    desk.fund("1000000")
+    desk.audit("manual")
+    large, small = desk.payout("100000"), desk.payout("99999.99")
+    signed_in(client, finance)
+    for payout, is_offered in ((large, False), (small, True)):
+        page = client.get(f"/admin/records/payout/{payout.pk}/change/").content.decode()
+        url = act_forms.url_of("approve_payout", payout.payout_id)
+        assert (url in page, act_forms.url_of("reject_payout", payout.payout_id) in page) == (
+            is_offered,
+            True,
+        )
+    url = act_forms.url_of("approve_payout", large.payout_id)
+    assert "This amount needs two people" in client.get(url).content.decode()
+    form = {"form_token": "a" * 32, "seen": "", "step": "do", "reason": "because"}
+    assert "This amount needs two people" in client.post(url, form).content.decode()
+    with pytest.raises(errors.FourEyesRequired):
+        acts.approve_payout(
+            payout_id=large.payout_id, user=finance, reason="x", address=None, now=clock.now()
+        )
+    large.refresh_from_db()
+    assert (large.status, desk.upstream.requests) == (3, [])
+    assert AuditRow.objects.filter(action="approve_payout.refused").count() == 1
 
 
 def test_rejecting_shows_the_money_that_becomes_available_and_releases_it_p2(

@@ -209,3 +209,20 @@ def test_a_list_of_proofs_leaves_the_files_where_they_are(client: Client, url: s
     assert [row.get_deferred_fields() for row in rows] == [{"content_encrypted"}]
     assert "slip.png" not in response.content.decode()
     assert operator.has_perm("records.view_proof")
+
+
+def test_a_deposits_proof_is_for_our_own_people(client: Client, desk: Desk, operator: User) -> None:
+    client.force_login(operator)
+    payment = desk.deposit()
+    url = act_forms.url_of("upload_payment_proof", payment.payment_id)
+    assert act_forms.table(client.get(url)) == [
+        ("proofs", "0", "1"), ("the merchant's users", "–", "do not see it"),
+    ]  # fmt: skip
+    assert upload(client, url, "statement.pdf", pdf()).status_code == 302
+    proof = Proof.objects.get()
+    assert (proof.payment, proof.payout, taken(client, proof).content) == (payment, None, pdf())
+    page = f"/admin/records/payment/{payment.pk}/change/"
+    assert f"/admin/proofs/{proof.proof_id}/" in client.get(page).content.decode()
+    client.force_login(factories.make_merchant_user(desk.registered.merchant))
+    assert taken(client, proof).status_code == 404
+    assert "bank slip" not in client.get(page).content.decode()

@@ -33,7 +33,10 @@ def test_the_five_roles_are_there() -> None:
 def test_each_role_holds_exactly_what_is_declared(role: str) -> None:
     permissions = Group.objects.get(name=role).permissions.select_related("content_type")
     found = {f"{permission.content_type.app_label}.{permission.codename}" for permission in permissions}
-    assert found == {*roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ()), *roles.ORDER_ACTS[role]}
+    assert found == {
+        *roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ()), *roles.APPROVALS.get(role, ()),
+        *roles.ORDER_ACTS[role],
+    }  # fmt: skip
 
 
 def test_proofs_are_seen_by_whose_payout_it_is_and_uploaded_by_staff_alone() -> None:
