@@ -64,6 +64,8 @@ def test_a_deposit_is_closed_from_its_page(visit: chromium.Visit, desk: Desk) ->
     expect(visit.page.locator(".messages")).to_contain_text(f"{payment.payment_id} is closed.")
     expect(visit.page.locator("h1 .badge").first).to_have_text("Closed")
     expect(visit.page.get_by_role("link", name="Close order", exact=True)).to_have_count(0)
+    payment.refresh_from_db()
+    assert (payment.status, payment.change_reason) == (3, "asked by the merchant")
 
 
 def test_a_reason_that_is_missing_is_said_beside_the_field(visit: chromium.Visit, desk: Desk) -> None:
@@ -82,6 +84,7 @@ def test_the_upstream_is_asked_and_its_answer_is_said(visit: chromium.Visit, des
         "The upstream answered: in progress. The order is In Progress."
     )
     expect(visit.page.get_by_role("link", name="Ask the upstream")).to_have_count(0)
+    assert len(desk.upstream.queries) == 1
 
 
 def test_the_payment_page_opens_in_a_window_of_its_own(
