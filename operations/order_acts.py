@@ -81,7 +81,8 @@ def told(order: Any) -> Change:
 def _not_open(asked: Asked) -> Words | None:
     if asked.obj.status == PaymentStatus.IN_PROGRESS:
         return None
-    return _t("This order is %s already; it cannot be closed.") % asked.obj.get_status_display()
+    words: str = _t("This order is %s already; it cannot be closed.") % asked.obj.get_status_display()
+    return words
 
 
 def _closing(asked: Asked) -> list[Change]:

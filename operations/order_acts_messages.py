@@ -111,7 +111,7 @@ def resend_latest(request: HttpRequest, number: str) -> HttpResponseBase:
     """Lead from an order to the page that resends its latest notification."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    rows: QuerySet[Notification] = access.visible_to(request.user, Notification.objects.all())  # type: ignore[arg-type]
+    rows: QuerySet[Notification] = access.visible_to(request.user, Notification.objects.all())
     latest = rows.filter(order_no=number).order_by("-order_version").first() if len(number) <= 32 else None
     if latest is None:
         raise Http404
@@ -227,7 +227,7 @@ def choose_merchant(request: HttpRequest) -> HttpResponseBase:
     """Ask whose failed notifications are meant, and lead to the page that resends them."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    visible: QuerySet[Merchant] = access.visible_to(request.user, Merchant.objects.all())  # type: ignore[arg-type]
+    visible: QuerySet[Merchant] = access.visible_to(request.user, Merchant.objects.all())
     typed = request.GET.get("merchant", "").strip()
     error = ""
     if typed:

@@ -211,9 +211,8 @@ class EvidenceForm(ProofForm):
 def _not_provable(asked: Asked) -> Words | None:
     if isinstance(asked.obj, Payment) or asked.obj.status in _SENT:
         return None
-    return _t("This payout is %s: nothing was sent, so there is nothing to prove.") % (
-        asked.obj.get_status_display()
-    )
+    words: str = _t("This payout is %s: nothing was sent, so there is nothing to prove.")
+    return words % PayoutStatus(asked.obj.status).label
 
 
 def _proving(asked: Asked) -> list[Change]:

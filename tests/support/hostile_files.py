@@ -44,7 +44,7 @@ def picture(
 ) -> bytes:
     """Return a picture of one colour."""
     made = io.BytesIO()
-    Image.new(mode, size, 120 if mode in ("L", "P", "1") else None or 0).save(made, kind, **how)  # type: ignore[arg-type]
+    Image.new(mode, size, 120 if mode in ("L", "P", "1") else 0).save(made, kind, **how)
     return made.getvalue()
 
 
