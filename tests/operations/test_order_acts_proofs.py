@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import Settings
 
 from diamondpay.models import AuditRow, User
 from records.models import Payout, Proof
@@ -226,3 +227,18 @@ def test_a_deposits_proof_is_for_our_own_people(client: Client, desk: Desk, oper
     client.force_login(factories.make_merchant_user(desk.registered.merchant))
     assert taken(client, proof).status_code == 404
     assert "bank slip" not in client.get(page).content.decode()
+
+
+def test_a_form_that_would_fill_the_disk_is_refused_before_it_is_read(
+    client: Client, url: str, settings: Settings
+) -> None:
+    settings.UPLOAD_BYTES_MAX = 1000
+    file = {"file": SimpleUploadedFile("slip.png", b"x" * 2000)}
+    assert client.post(url, file).status_code == 400
+    # The check against forged requests reads the form of whoever has its cookie, signed in or not.
+    stranger = Client(enforce_csrf_checks=True)
+    stranger.get("/admin/login/")
+    file = {"file": SimpleUploadedFile("slip.png", b"x" * 2000)}
+    assert stranger.post("/admin/login/", file).status_code == 400
+    small = {"file": SimpleUploadedFile("slip.png", b"x" * 10)}
+    assert (client.post(url, small).status_code, stored()) == (200, (0, 0))
