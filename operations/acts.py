@@ -15,6 +15,8 @@ from diamondpay import audit
 from diamondpay.lib import clock, errors
 from diamondpay.models import User
 from merchants import access
+from operations import approval_rules
+from operations.models import Act
 from records import payments, payouts, submission
 from records.models import Actor, Payment, Payout, PayoutAttempt
 
@@ -73,9 +75,17 @@ def requery_payment(
 def approve_payout(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payout:
     """Pass a payout's review and send it to its upstream.
 
-    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict, FourEyesRequired.
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict; FourEyesRequired for
+    who placed it, and where an approval rule wants two people for such an amount.
     """
     payout = _payout_for(payout_id=payout_id, user=user, reason=reason)
+    needs_two = approval_rules.find(
+        kind=Act.Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
+    )
+    if needs_two is not None:
+        raise errors.FourEyesRequired(
+            _("A payout of this amount is reviewed by two people: one asks, another decides.")
+        )
     read_clock = clock.going_on_from(now)
     with transaction.atomic():
         attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
