@@ -19,6 +19,7 @@ from diamondpay.lib.filter_kinds import Several
 from diamondpay.models import User
 from operations import (
     approval_pages,
+    balance_page,
     home,
     order_events,
     order_requests,
@@ -29,7 +30,15 @@ from operations import (
 from operations.models import Act, ApprovalRule, FormToken
 from records.admin import parts
 
-__all__ = ["ActAdmin", "home", "order_events", "order_requests", "term_requests", "wallet_requests"]
+__all__ = [
+    "ActAdmin",
+    "balance_page",
+    "home",
+    "order_events",
+    "order_requests",
+    "term_requests",
+    "wallet_requests",
+]
 
 _act = Columns(Act)
 _TONES = {"requested": "review", "executed": "success", "rejected": "closed", "expired": "closed"}
