@@ -80,6 +80,13 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
             url_name="admin:acts_waiting", title=_("Waiting for a Decision"),
             permissions=("operations.view_act",),
         ),
+        Link(
+            url_name="admin:balance_acts", title=_("Balance Operations"),
+            permissions=(
+                "operations.ask_adjust_balance", "operations.ask_supplement_balance",
+                "operations.ask_freeze_balance", "operations.ask_transfer_balance",
+            ),
+        ),
         ("operations.act", _("Manual Operations")),
         Link(
             url_name="admin:resend_failed", title=_("Resend Failed Notifications"),

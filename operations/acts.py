@@ -112,7 +112,8 @@ def was_just_requeried(*, payment_id: str, now: datetime) -> bool:
 def approve_payout(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payout:
     """Pass a payout's review and send it to its upstream. No transaction may be open.
 
-    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict, FourEyesRequired.
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict; FourEyesRequired for
+    who placed it, and where an approval rule wants two people for such an amount.
     """
     read_clock = clock.going_on_from(now)
     attempt_pk = pass_review(payout_id=payout_id, user=user, reason=reason, address=address, now=now)
@@ -128,7 +129,9 @@ def pass_review(*, payout_id: str, user: User, reason: str, address: str | None,
     """
     payout = _payout_for(payout_id=payout_id, user=user, reason=reason)
     if needs_two_people(payout):
-        raise errors.FourEyesRequired
+        raise errors.FourEyesRequired(
+            _("A payout of this amount is reviewed by two people: one asks, another decides.")
+        )
     attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
     _audit_review("payout.approve", payout, user, reason, address, now)
     return attempt.pk

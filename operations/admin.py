@@ -19,6 +19,7 @@ from diamondpay.lib.filter_kinds import Several
 from diamondpay.models import User
 from operations import (
     approval_pages,
+    balance_page,
     home,
     order_acts,
     order_acts_messages,
@@ -33,8 +34,8 @@ from operations.models import Act, ApprovalRule, FormToken
 from records.admin import parts
 
 __all__ = [
-    "ActAdmin", "home", "order_acts", "order_acts_messages", "order_acts_payout", "order_events",
-    "order_requests", "term_requests", "wallet_requests",
+    "ActAdmin", "balance_page", "home", "order_acts", "order_acts_messages", "order_acts_payout",
+    "order_events", "order_requests", "term_requests", "wallet_requests",
 ]  # fmt: skip
 
 _act = Columns(Act)

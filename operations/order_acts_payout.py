@@ -78,7 +78,9 @@ def _not_reviewable(asked: Asked) -> Words | None:
 def _not_approvable(asked: Asked) -> Words | None:
     hindrance = _not_reviewable(asked)
     if hindrance is None and acts.needs_two_people(asked.obj):
-        return _t("This amount needs two people: ask for its review by two people on the payout's page.")
+        return _t(
+            "A payout of this amount is reviewed by two people: one asks for it on its page, another decides."
+        )
     return hindrance
 
 

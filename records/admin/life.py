@@ -16,6 +16,7 @@ from records import proofs
 from records.models import (
     BalanceRecord,
     Case,
+    ChangeType,
     Notification,
     NotificationAttempt,
     Payment,
@@ -72,6 +73,12 @@ class Life:
     def is_payout(self) -> bool:
         """Whether the order is a payout."""
         return isinstance(self.order, Payout)
+
+    @property
+    def refund(self) -> BalanceRecord | None:
+        """What left the wallet when the deposit was given back to its payer, None where it was not."""
+        taken = (row for row in self.entries.rows if row.change_type == ChangeType.DEPOSIT_REFUND)
+        return next((row for row in taken if row.merchant_channel_id is not None), None)
 
     @property
     def numbers(self) -> list[str]:

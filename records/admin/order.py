@@ -161,7 +161,7 @@ class OrderPage(ReadOnlyAdmin):
             "badge": parts.badge(order.get_status_display(), tones[order.status]),
             "amount": parts.amount(order.requested_amount, order.currency),
             "actual": _other_actual(order),
-            "flags": _flags(order),
+            "flags": _flags(found),
             "acts": _acts(user, order),
             "sections": facts.sections(order, reader),
             "notes": notes.notes(life=found, reader=reader, now=now),
@@ -233,9 +233,11 @@ def _other_actual(order: Payment | Payout) -> str:
     return parts.amount(order.actual_amount, order.currency)
 
 
-def _flags(order: Payment | Payout) -> list[tuple[str, str]]:
+def _flags(seen: life.Life) -> list[tuple[str, str]]:
     """Return the marks of an order that are no status, each with what it means."""
-    found = []
+    found, order = [], seen.order
+    if seen.refund is not None:
+        found.append((_t("refunded"), _t("The money was given back to the payer.")))
     if order.is_test:
         found.append((_t("test"), _t("A test order: it counts in no statistics unless asked for.")))
     if isinstance(order, Payment) and order.is_late:

@@ -38,7 +38,7 @@ class Scene:
 
 def state(desk: Desk) -> dict[str, Any]:
     """Return everything an act could change."""
-    orders = [*Payment.objects.order_by("id"), *Payout.objects.order_by("id")]
+    orders: list[Payment | Payout] = [*Payment.objects.order_by("id"), *Payout.objects.order_by("id")]
     service = desk.registered.merchant.merchant_services.get(service="SVC0001")
     return {
         "wallets": {

@@ -10,8 +10,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from diamondpay.lib import clock, errors
 from diamondpay.models import AuditRow, User
-from operations import approval_rules
+from operations import acts, approval_rules
 from operations.models import Act, ApprovalRule
 from tests import factories
 from tests.admin import forms
@@ -35,7 +36,7 @@ def boss(client: Client) -> User:
 def rule_of(amount: str, currency: str | None = "CNY") -> str:
     """Return the role that decides an adjustment."""
     role_id, _waits = approval_rules.deciders(kind=ADJUST, currency_id=currency, amount=Decimal(amount))
-    return Group.objects.get(pk=role_id).name
+    return "" if role_id is None else Group.objects.get(pk=role_id).name
 
 
 def make_rule(**changes: Any) -> ApprovalRule:
@@ -132,3 +133,15 @@ def test_a_payout_of_a_large_amount_needs_two_people() -> None:
         ("CNY", "99999.99"): False, ("CNY", "100000"): True, ("USDT", "10000"): True,
         ("THB", "999999"): False,
     }  # fmt: skip
+
+
+def test_a_large_payout_is_not_approved_by_one_person_alone(desk: Desk, finance: User) -> None:
+    desk.fund("200000")
+    desk.audit("manual")
+    payout = desk.payout("100000")
+    with pytest.raises(errors.FourEyesRequired):
+        acts.approve_payout(
+            payout_id=payout.payout_id, user=finance, reason="known", address=None, now=clock.now()
+        )
+    payout.refresh_from_db()
+    assert (payout.status, desk.upstream.requests) == (3, [])

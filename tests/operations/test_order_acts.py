@@ -278,9 +278,9 @@ def test_an_amount_that_a_rule_gives_to_two_people_is_not_approved_by_one_p6(
             True,
         )
     url = act_forms.url_of("approve_payout", large.payout_id)
-    assert "This amount needs two people" in client.get(url).content.decode()
+    assert "A payout of this amount is reviewed by two people" in client.get(url).content.decode()
     form = {"form_token": "a" * 32, "seen": "", "step": "do", "reason": "because"}
-    assert "This amount needs two people" in client.post(url, form).content.decode()
+    assert "A payout of this amount is reviewed by two people" in client.post(url, form).content.decode()
     with pytest.raises(errors.FourEyesRequired):
         acts.approve_payout(
             payout_id=large.payout_id, user=finance, reason="x", address=None, now=clock.now()
