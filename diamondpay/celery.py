@@ -33,6 +33,7 @@ _SECONDS_BY_TASK = {
     "operations.tasks.place_batches": 5,
     "merchants.tasks.end_debug_mode": 60,
     "diamondpay.tasks.tidy_sign_ins": 300,
+    "operations.tasks.expire_acts": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

@@ -69,6 +69,7 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.manualfreeze", _("Manual Freezes")),
         ("records.posting", _("Postings")),
         ("records.payoutattempt", _("Payout Attempts")),
+        ("records.proof", _("Proofs")),
         ("records.statuschange", _("Status Changes")),
         ("records.upstreamcall", _("Upstream Calls")),
         ("records.notificationattempt", _("Notification Attempts")),
@@ -90,7 +91,6 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
             url_name="admin:create_payout", title=_("Create Payout Order"),
             permissions=("operations.operation_payout_write", "operations.operation_payout_global_write"),
         ),
-        ("operations.act", _("Manual Operations")),
         Link(
             url_name="admin:batch_payout", title=_("Batch Payout"),
             permissions=("operations.operation_payout_write", "operations.operation_payout_global_write"),
@@ -99,6 +99,24 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
             url_name="admin:order_query", title=_("Order Query"),
             permissions=("records.view_payment", "records.view_payout"),
         ),
+        Link(
+            url_name="admin:acts_waiting", title=_("Waiting for a Decision"),
+            permissions=("operations.view_act",),
+        ),
+        Link(
+            url_name="admin:balance_acts", title=_("Balance Operations"),
+            permissions=(
+                "operations.ask_adjust_balance", "operations.ask_supplement_balance",
+                "operations.ask_freeze_balance", "operations.ask_transfer_balance",
+            ),
+        ),
+        ("operations.act", _("Manual Operations")),
+        Link(
+            url_name="admin:resend_failed", title=_("Resend Failed Notifications"),
+            permissions=("operations.resend_failed_notifications",),
+        ),
+        ("operations.approvalrule", _("Approval Rules")),
+        ("operations.formtoken", _("Sent Forms")),
     )),
     (_("Statistics"), (
         Link(
@@ -146,11 +164,13 @@ RARE = frozenset({
     "records.exportschedule", "records.exporttemplate",
     "records.manualfreeze", "records.posting", "records.payoutattempt", "records.statuschange",
     "records.upstreamcall", "records.notificationattempt", "records.orderhourtotal", "records.orderdaytotal",
+    "records.proof",
     "records.ordertotal", "records.platformtotal", "records.amounttotal", "records.orderdelta",
     "records.accounttotal", "records.accountdelta",
     "merchants.servicebound", "merchants.allowedaddress", "merchants.membership",
     "channels.servicetype", "channels.requiredfield", "channels.bank", "channels.currency",
     "diamondpay.signin", "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
+    "operations.formtoken",
 })  # fmt: skip
 
 

@@ -38,6 +38,8 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "records.notification": ("merchant",),
     "records.notificationattempt": ("notification__merchant",),
     "records.case": ("merchant",),
+    # What shows that a deposit came is between us and the upstream.
+    "records.proof": ("payout__merchant",),
     "records.orderdelta": ("merchant",),
     "records.orderhourtotal": ("merchant",),
     "records.orderdaytotal": ("merchant",),
@@ -66,6 +68,8 @@ _HIDDEN = frozenset(
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",
+        "operations.approvalrule",
+        "operations.formtoken",
         "diamondpay.auditrow",
         "diamondpay.heartbeat",
         "diamondpay.user",

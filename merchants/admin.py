@@ -38,11 +38,8 @@ _credential = Columns(Credential)
 
 
 def _key_acts(credential: Credential) -> Any:
-    rotate = reverse("admin:merchants_credential_rotate", args=[credential.pk])
     end = reverse("admin:merchants_credential_end", args=[credential.pk])
-    return format_html(
-        '<a href="{}">{}</a> · <a href="{}">{}</a>', rotate, gettext("Rotate"), end, gettext("End now")
-    )
+    return format_html('<a href="{}">{}</a>', end, gettext("End now"))
 
 
 def _keys_of(merchant: Merchant) -> QuerySet[Credential]:
@@ -139,7 +136,6 @@ class MerchantAdmin(AuditedAdmin):
             columns=(*_KEY_COLUMNS, _credential.computed(_key_acts, name="acts", label=_("acts"))),
         ),
     )
-    change_form_template = "admin/merchants/merchant/change_form.html"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Give a new merchant its numbers; leave debug mode to `merchants.debug`."""
@@ -165,14 +161,6 @@ class MerchantAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a merchant; it is disabled."""
         return False
-
-    def get_urls(self) -> list[Any]:
-        """Add the page that makes a further key."""
-        view = self.admin_site.admin_view(admin_keys.new_key)
-        return [
-            path("<path:merchant_id>/keys/add/", view, name="merchants_merchant_new_key"),
-            *super().get_urls(),
-        ]
 
 
 _merchant_service = Columns(MerchantService)
@@ -270,7 +258,7 @@ class ServiceBoundAdmin(AuditedAdmin):
 
 @admin.register(Credential)
 class CredentialAdmin(ReadOnlyAdmin):
-    """Keys: looked at here, made, rotated and ended on pages that show a secret exactly once."""
+    """Keys: looked at here and ended here; a new one is an act of two people."""
 
     list_display = (
         "public_id", "merchant_id", _credential.text("api"), *_KEY_COLUMNS[2:],
@@ -289,10 +277,9 @@ class CredentialAdmin(ReadOnlyAdmin):
     )  # fmt: skip
 
     def get_urls(self) -> list[Any]:
-        """Add the pages that rotate and end a key."""
+        """Add the page that ends a key."""
         wrap = self.admin_site.admin_view
         return [
-            path("<int:pk>/rotate/", wrap(admin_keys.rotate), name="merchants_credential_rotate"),
             path("<int:pk>/end/", wrap(admin_keys.end), name="merchants_credential_end"),
             *super().get_urls(),
         ]

@@ -11,13 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import admin_forms, destinations, ids
 
-OVERLAPS = (
-    (86400, _("24 hours")),
-    (3600, _("1 hour")),
-    (7 * 86400, _("7 days")),
-    (0, _("End the old keys at once")),
-)
-
 
 class MerchantForm(admin_forms.LockedForm):
     """A merchant's own row. Debug mode is switched through `merchants.debug`, which knows when it ends."""
@@ -100,31 +93,11 @@ class AllowedAddressForm(admin_forms.LockedForm):
         return str(ipaddress.ip_network(str(self.cleaned_data["network"]).strip(), strict=True))
 
 
-class RotateForm(forms.Form):
-    """How long the old keys go on living beside the new one, and why."""
-
-    overlap_seconds = forms.TypedChoiceField(label=_("Old keys live on for"), choices=OVERLAPS, coerce=int)
-    reason = forms.CharField(label=_("Reason"), max_length=500)
-    seen = forms.CharField(widget=forms.HiddenInput)
-
-
 class EndForm(forms.Form):
     """Why a key ends now."""
 
     reason = forms.CharField(label=_("Reason"), max_length=500)
     seen = forms.CharField(widget=forms.HiddenInput)
-
-
-class NewKeyForm(forms.Form):
-    """For which API a further key is made, and why."""
-
-    api = forms.ChoiceField(label=_("API"))
-    reason = forms.CharField(label=_("Reason"), max_length=500)
-    seen = forms.CharField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["api"].choices = choices  # type: ignore[attr-defined]
 
 
 def is_debug_switched(form: MerchantForm) -> bool | None:

@@ -1,23 +1,41 @@
-"""What a person may do with one order at once: close, ask the upstream again, approve or reject a review.
+"""What a person may do with one order, notification or case at once.
 
 Each act checks its permission and scope, needs a reason, and writes its audit row in the deed's
-transaction. Acts that create or release money by hand are in `operations.approvals`.
+transaction. Acts that create or release money by hand are in `operations.approvals`; the pages of these are
+`operations.order_acts`, `order_acts_payout` and `order_acts_messages`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
 from diamondpay.identity import refusals
 from diamondpay.lib import clock, errors
-from diamondpay.models import User
+from diamondpay.models import AuditRow, User
 from merchants import access
+from operations import approval_rules
+from operations.models import Act
 from records import payments, payouts, submission
-from records.models import Actor, Payment, Payout, PayoutAttempt
+from records.models import Actor, Payment, PaymentStatus, Payout, PayoutAttempt
+
+CLOSE = "operations.close_payment"
+REQUERY = "operations.requery_payment"
+REVIEW = "operations.review_payout"
+# A person who asks more often hears nothing new, and the upstream counts its callers.
+REQUERY_SECONDS = 5
+_REQUERIED = "payment.requery"
+
+
+class TooSoon(errors.DomainError):
+    """The upstream was asked about this order a moment ago."""
+
+    code = "too_soon"
+    words = _("The upstream was asked a moment ago. Wait a few seconds and ask again.")
 
 
 @refusals.noted(action="payment.close", object_kind="payment", object_id="payment_id")
@@ -27,9 +45,7 @@ def close_payment(*, payment_id: str, user: User, reason: str, address: str | No
     Raises: NotAllowed, OrderUnknown (also for another merchant's), InvalidInput without a reason,
     StatusConflict.
     """
-    payment = _payment_for(
-        payment_id=payment_id, user=user, permission="operations.close_payment", reason=reason
-    )
+    payment = _payment_for(payment_id=payment_id, user=user, permission=CLOSE, reason=reason)
     with transaction.atomic():
         closed = payments.close(
             payment_pk=payment.pk, now=now, changed_by=Actor.OPERATOR, reason=reason, user=user
@@ -52,15 +68,33 @@ def close_payment(*, payment_id: str, user: User, reason: str, address: str | No
 def requery_payment(
     *, payment_id: str, user: User, reason: str, address: str | None, now: datetime
 ) -> Payment:
-    """Ask the upstream about a deposit now and apply what it says.
+    """Ask the upstream about a deposit now and apply what it says. No transaction may be open.
 
-    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason.
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict, TooSoon.
     """
-    payment = _payment_for(
-        payment_id=payment_id, user=user, permission="operations.close_payment", reason=reason
-    )
+    payment = announce_requery(payment_id=payment_id, user=user, reason=reason, address=address, now=now)
+    submission.query_payment(payment=payment)
+    payment.refresh_from_db()
+    return payment
+
+
+@transaction.atomic
+def announce_requery(
+    *, payment_id: str, user: User, reason: str, address: str | None, now: datetime
+) -> Payment:
+    """Write down that a person asks the upstream about a deposit; the caller asks after the commit.
+
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason; StatusConflict for one that is Success;
+    TooSoon within a few seconds of the last time. Locks: the order, so that two do not ask at once.
+    """
+    found = _payment_for(payment_id=payment_id, user=user, permission=REQUERY, reason=reason)
+    status = PaymentStatus(payments.locked(found.pk).status)
+    if status == PaymentStatus.SUCCESS:
+        raise errors.StatusConflict(order=payment_id, current=status.label, wanted=_t("asked about"))
+    if was_just_requeried(payment_id=payment_id, now=now):
+        raise TooSoon
     audit.write(
-        action="payment.requery",
+        action=_REQUERIED,
         object_kind="payment",
         object_id=payment_id,
         user=user,
@@ -68,26 +102,57 @@ def requery_payment(
         reason=reason,
         now=now,
     )
-    submission.query_payment(payment=payment)
-    payment.refresh_from_db()
-    return payment
+    return found
+
+
+def was_just_requeried(*, payment_id: str, now: datetime) -> bool:
+    """Say whether a person asked the upstream about a deposit within the last few seconds."""
+    since = now - timedelta(seconds=REQUERY_SECONDS)
+    asked = AuditRow.objects.filter(object_kind="payment", object_id=payment_id, action=_REQUERIED)
+    return asked.filter(created_at__gt=since).exists()
 
 
 @refusals.noted(action="payout.approve", object_kind="payout", object_id="payout_id")
 def approve_payout(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> Payout:
-    """Pass a payout's review and send it to its upstream.
+    """Pass a payout's review and send it to its upstream. No transaction may be open.
 
-    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict, FourEyesRequired.
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict; FourEyesRequired for
+    who placed it, and where an approval rule wants two people for such an amount.
+    """
+    read_clock = clock.going_on_from(now)
+    attempt_pk = pass_review(payout_id=payout_id, user=user, reason=reason, address=address, now=now)
+    return send(attempt_pk=attempt_pk, read_clock=read_clock)
+
+
+@transaction.atomic
+def pass_review(*, payout_id: str, user: User, reason: str, address: str | None, now: datetime) -> int:
+    """Pass a payout's review and return the key of its attempt, which the caller sends after the commit.
+
+    Raises: NotAllowed, OrderUnknown, InvalidInput without a reason, StatusConflict; FourEyesRequired for who
+    placed it, and for an amount that an approval rule gives to two people.
     """
     payout = _payout_for(payout_id=payout_id, user=user, reason=reason)
-    read_clock = clock.going_on_from(now)
-    with transaction.atomic():
-        attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
-        _audit_review("payout.approve", payout, user, reason, address, now)
-    return submission.submit_attempt(
-        attempt=PayoutAttempt.objects.select_related("payout", "channel").get(pk=attempt.pk),
-        read_clock=read_clock,
+    if needs_two_people(payout):
+        raise errors.FourEyesRequired(
+            _("A payout of this amount is reviewed by two people: one asks, another decides.")
+        )
+    attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
+    _audit_review("payout.approve", payout, user, reason, address, now)
+    return attempt.pk
+
+
+def needs_two_people(payout: Payout) -> bool:
+    """Say whether an approval rule gives the review of a payout to two people (`operations.approvals`)."""
+    rule = approval_rules.find(
+        kind=Act.Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
     )
+    return rule is not None
+
+
+def send(*, attempt_pk: int, read_clock: clock.ReadClock = clock.now) -> Payout:
+    """Send a prepared attempt to its upstream. No transaction may be open."""
+    attempt = PayoutAttempt.objects.select_related("payout", "channel").get(pk=attempt_pk)
+    return submission.submit_attempt(attempt=attempt, read_clock=read_clock)
 
 
 @refusals.noted(action="payout.reject", object_kind="payout", object_id="payout_id")
@@ -131,7 +196,7 @@ def _payment_for(*, payment_id: str, user: User, permission: str, reason: str) -
 
 
 def _payout_for(*, payout_id: str, user: User, reason: str) -> Payout:
-    _require(user=user, permission="operations.review_payout", reason=reason)
+    _require(user=user, permission=REVIEW, reason=reason)
     payout = access.visible_to(user, Payout.objects.all()).filter(payout_id=payout_id).first()
     if payout is None:
         raise errors.OrderUnknown

@@ -1,42 +1,36 @@
-"""Four eyes: an act is asked for by one person, decided by another, and executed once, exactly as it was
-approved (P6, P8).
+"""Four eyes: an act is asked for by one person, decided by another before it expires, and executed once,
+exactly as it was approved (P6, P8).
 
-The evidence is frozen in the row when the act is requested; the database refuses a decision by the same
-person.
+What was asked for, and by which rule who decides until when, is frozen in the row; the database refuses a
+decision by the same person, a second decision and a late one (`operations/sql/acts.sql`).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from decimal import Decimal
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
 from diamondpay.identity import refusals
-from diamondpay.lib import clock, errors, money, transactions
+from diamondpay.lib import crypto, errors, money, transactions
 from diamondpay.models import User
-from merchants.models import MerchantChannel
+from merchants import access
+from operations import approval_rules, deeds, terms
+from operations.deeds import DEEDS, Followed, Outcome
 from operations.models import Act
-from records import ledger, payments, payouts, submission, transfers
-from records.models import Actor, ManualFreeze, Payment, Payout, PayoutAttempt
 
-Followed = Callable[[], None]
+HANDOVER_WAITS = timedelta(hours=24)
 
 
-# What an act cannot be decided without; amounts are plain decimals in major units.
-EVIDENCE: Mapping[Act.Kind, tuple[str, ...]] = {
-    Act.Kind.ADJUST_BALANCE: ("amount",),
-    Act.Kind.SUPPLEMENT_BALANCE: ("amount",),
-    Act.Kind.FREEZE_BALANCE: ("amount",),
-    Act.Kind.TRANSFER_BALANCE: ("amount", "destination"),
-    Act.Kind.FAIL_PAYOUT: ("proof",),
-    Act.Kind.REINITIATE_PAYOUT: ("channel",),
-    Act.Kind.SUPPLEMENT_PAYMENT: ("amount", "channel_order_no"),
-}
+class ActExpired(errors.DomainError):
+    """Nobody decided the act in time."""
+
+    code = "act_expired"
+    words = _("The time to decide this act is over. It has to be asked for again.")
 
 
 def request(
@@ -49,14 +43,23 @@ def request(
     request_id: str,
     user: User,
     now: datetime,
+    address: str | None = None,
 ) -> Act:
     """Ask for an act; a repeated request id returns the first one (P8).
 
-    Raises: InvalidInput without a reason or evidence, and when the request id stands for another act.
+    Raises: InvalidInput without a reason or evidence, and when the request id stands for another act;
+    NotAllowed; OrderUnknown for an object that is not the person's to see; NoRule.
     """
-    faults = _faults(kind=kind, evidence=evidence, reason=reason)
+    faults = _faults(kind=kind, object_kind=object_kind, evidence=evidence, reason=reason)
     if faults:
         raise errors.InvalidInput(faults)
+    if not (user.has_perm("operations.add_act") and user.has_perm(f"operations.ask_{kind}")):
+        raise errors.NotAllowed
+    obj = deeds.load(kind=kind, object_kind=object_kind, object_id=object_id, user=user)
+    if obj is None:
+        raise errors.OrderUnknown
+    amount, currency_id = DEEDS[kind].size(obj, evidence)
+    role_id, waits = approval_rules.deciders(kind=kind, currency_id=currency_id, amount=amount)
     try:
         with transaction.atomic():
             act = Act.objects.create(
@@ -66,6 +69,10 @@ def request(
                 object_id=object_id,
                 evidence=dict(evidence),
                 reason=reason,
+                amount=amount,
+                currency_id=currency_id,
+                decider_role_id=role_id,
+                expires_at=now + waits,
                 requested_by=user,
                 requested_at=now,
             )
@@ -74,33 +81,39 @@ def request(
                 object_kind=object_kind,
                 object_id=object_id,
                 user=user,
+                address=address,
                 reason=reason,
                 now=now,
                 after={"request_id": request_id, **evidence},
             )
     except IntegrityError as refusal:
-        if (
-            transactions.constraint_name(refusal) is None
-            or not Act.objects.filter(request_id=request_id).exists()
-        ):
+        if transactions.constraint_name(refusal) is None:
             raise
-        first = Act.objects.get(request_id=request_id)
-        asked = (first.kind, first.object_kind, first.object_id, first.evidence)
-        if asked != (kind, object_kind, object_id, dict(evidence)):
-            raise errors.InvalidInput({"request_id": _("It was used for another act.")}) from refusal
-        return first
+        return _first(refusal, request_id, (kind, object_kind, object_id, dict(evidence)))
     return act
 
 
-def _faults(*, kind: Act.Kind, evidence: Mapping[str, str], reason: str) -> dict[str, errors.Words]:
-    wanted = EVIDENCE.get(kind, ())
+def _first(refusal: IntegrityError, request_id: str, asked: tuple[object, ...]) -> Act:
+    """Return the act that has the request id already, if it is the same one."""
+    first = Act.objects.filter(request_id=request_id).first()
+    if first is None:
+        raise refusal
+    if (first.kind, first.object_kind, first.object_id, first.evidence) != asked:
+        raise errors.InvalidInput({"request_id": _("It was used for another act.")}) from refusal
+    return first
+
+
+def _faults(
+    *, kind: Act.Kind, object_kind: str, evidence: Mapping[str, str], reason: str
+) -> dict[str, errors.Words]:
+    wanted = DEEDS[kind].evidence
     faults: dict[str, errors.Words] = {
         name: _("This is required.") for name in wanted if not evidence.get(name, "").strip()
     }
     if not reason.strip():
         faults["reason"] = _("This is required.")
-    if kind not in EXECUTORS:
-        faults["kind"] = _("This act cannot be carried out yet.")
+    if kind == Act.Kind.CHANGE_TERMS:
+        faults |= terms.faults(object_kind, evidence)
     if "amount" in wanted and "amount" not in faults:
         try:
             money.parse_plain(evidence["amount"])
@@ -110,58 +123,94 @@ def _faults(*, kind: Act.Kind, evidence: Mapping[str, str], reason: str) -> dict
 
 
 @refusals.noted(action="act.decide", object_kind="act", object_id="act_id")
-def approve(*, act_id: int, user: User, reason: str, now: datetime) -> Act:
+def approve(*, act_id: int, user: User, reason: str, now: datetime, address: str | None = None) -> Act:
     """Approve and execute an act in one transaction; what must be sent to an upstream follows the commit.
 
-    Raises: FourEyesRequired for the person who asked; StatusConflict when it was decided before; whatever
-    the deed raises.
+    Raises: FourEyesRequired for the person who asked; NotAllowed for another role than decides;
+    StatusConflict when it was decided before; ActExpired; whatever the deed raises.
     """
-    act, followed = _approve(act_id=act_id, user=user, reason=reason, now=now)
+    try:
+        act, followed = execute(act_id=act_id, user=user, reason=reason, now=now, address=address)
+    except ActExpired:
+        expire(act_id=act_id, now=now)
+        raise
     if followed is not None:
         followed()
     return act
 
 
 @transactions.atomic_with_retries
-def _approve(*, act_id: int, user: User, reason: str, now: datetime) -> tuple[Act, Followed | None]:
-    act = _undecided(act_id=act_id, user=user)
-    followed = EXECUTORS[Act.Kind(act.kind)](act, user, now)
-    return _decided(act, Act.State.EXECUTED, user, reason, now), followed
+def execute(
+    *, act_id: int, user: User, reason: str, now: datetime, address: str | None
+) -> tuple[Act, Followed | None]:
+    """Do the part of `approve` that is one transaction; the caller makes the call that follows its commit."""
+    act, user = _undecided(act_id=act_id, user=user, reason=reason, now=now)
+    outcome = DEEDS[Act.Kind(act.kind)].execute(act, user, now) or Outcome()
+    act = _decided(act, Act.State.EXECUTED, user, reason, now, address, handover=outcome.handover)
+    return act, outcome.followed
 
 
 @refusals.noted(action="act.decide", object_kind="act", object_id="act_id")
-@transactions.atomic_with_retries
-def reject(*, act_id: int, user: User, reason: str, now: datetime) -> Act:
+def reject(*, act_id: int, user: User, reason: str, now: datetime, address: str | None = None) -> Act:
     """Refuse an act; nothing is done.
 
-    Raises: FourEyesRequired; StatusConflict.
+    Raises: FourEyesRequired; NotAllowed; StatusConflict; ActExpired.
     """
-    return _decided(_undecided(act_id=act_id, user=user), Act.State.REJECTED, user, reason, now)
+    try:
+        return refuse(act_id=act_id, user=user, reason=reason, now=now, address=address)
+    except ActExpired:
+        expire(act_id=act_id, now=now)
+        raise
 
 
-def _undecided(*, act_id: int, user: User) -> Act:
-    """Return an act that waits for a decision, locked. Locks: the act, before any order or account."""
-    act = Act.objects.select_for_update().get(pk=act_id)
+@transactions.atomic_with_retries
+def refuse(*, act_id: int, user: User, reason: str, now: datetime, address: str | None) -> Act:
+    """Do the part of `reject` that is one transaction."""
+    act, user = _undecided(act_id=act_id, user=user, reason=reason, now=now)
+    return _decided(act, Act.State.REJECTED, user, reason, now, address)
+
+
+def _undecided(*, act_id: int, user: User, reason: str, now: datetime) -> tuple[Act, User]:
+    """Return an act that waits for a decision, locked, and the person as they are now.
+
+    Locks: the act, before any order or account.
+    """
+    if not reason.strip():
+        raise errors.InvalidInput({"reason": _("This is required.")})
+    user = User.objects.get(pk=user.pk)
+    act = access.visible_to(user, Act.objects.select_for_update()).filter(pk=act_id).first()
+    if act is None:
+        raise errors.OrderUnknown
     if act.requested_by_id == user.pk:
         raise errors.FourEyesRequired
-    if not user.has_perm("operations.decide_act"):
+    if not approval_rules.may_decide(user, act):
         raise errors.NotAllowed
     if act.state != Act.State.REQUESTED:
         raise errors.StatusConflict(
             order=act.request_id, current=Act.State(act.state).label, wanted=Act.State.EXECUTED.label
         )
-    return act
+    if act.expires_at is not None and act.expires_at <= now:
+        raise ActExpired
+    return act, user
 
 
-def _decided(act: Act, state: Act.State, user: User, reason: str, now: datetime) -> Act:
+def _decided(
+    act: Act, state: Act.State, user: User, reason: str, now: datetime, address: str | None,
+    *, handover: bytes | None = None,
+) -> Act:  # fmt: skip
     Act.objects.filter(pk=act.pk).update(
-        state=state, decided_by=user, decided_at=now, decision_reason=reason[:500]
+        state=state,
+        decided_by=user,
+        decided_at=now,
+        decision_reason=reason[:500],
+        handover_encrypted=handover,
     )
     audit.write(
         action=f"act.{state}.{act.kind}",
         object_kind=act.object_kind,
         object_id=act.object_id,
         user=user,
+        address=address,
         reason=reason,
         now=now,
         after={"request_id": act.request_id},
@@ -170,119 +219,66 @@ def _decided(act: Act, state: Act.State, user: User, reason: str, now: datetime)
     return act
 
 
-def _wallet(act: Act) -> MerchantChannel:
-    return MerchantChannel.objects.get(pk=act.object_id)
-
-
-def _amount(act: Act) -> Decimal:
-    return money.parse_plain(act.evidence["amount"])
-
-
-def _adjust_balance(act: Act, user: User, now: datetime) -> None:
-    ledger.adjust(
-        merchant_channel=_wallet(act),
-        amount=_amount(act),
-        reason=act.reason,
-        request_id=act.request_id,
+@transactions.atomic_with_retries
+def expire(*, act_id: int, now: datetime) -> bool:
+    """End an act that nobody decided in time; say whether it was this call that did."""
+    waiting = Act.objects.select_for_update().filter(
+        pk=act_id, state=Act.State.REQUESTED, expires_at__lte=now
+    )
+    act = waiting.first()
+    if act is None:
+        return False
+    Act.objects.filter(pk=act.pk).update(state=Act.State.EXPIRED, decided_at=now)
+    audit.write(
+        action=f"act.expired.{act.kind}",
+        object_kind=act.object_kind,
+        object_id=act.object_id,
         now=now,
-        operator=user,
-        is_supplement=act.kind == Act.Kind.SUPPLEMENT_BALANCE,
+        after={"request_id": act.request_id},
     )
+    return True
 
 
-def _freeze_balance(act: Act, user: User, now: datetime) -> None:
-    ledger.freeze(
-        merchant_channel=_wallet(act),
-        amount=_amount(act),
-        reason=act.reason,
-        request_id=act.request_id,
-        now=now,
-        operator=user,
+def expire_due(*, now: datetime, row_count_max: int = 200) -> int:
+    """End the acts whose time is over and the keys that nobody fetched; return how many acts ended."""
+    due = Act.objects.filter(state=Act.State.REQUESTED, expires_at__lte=now).order_by("expires_at")
+    ended = sum(expire(act_id=pk, now=now) for pk in list(due.values_list("pk", flat=True)[:row_count_max]))
+    Act.objects.filter(
+        kind=Act.Kind.ROTATE_CREDENTIAL,
+        handover_encrypted__isnull=False,
+        decided_at__lte=now - HANDOVER_WAITS,
+    ).update(handover_encrypted=None)
+    return ended
+
+
+@transactions.atomic_with_retries
+def fetch_key(*, act_id: int, user: User, now: datetime, address: str | None = None) -> dict[str, str]:
+    """Return the new key of an executed act to the person who asked for it, once.
+
+    Who approved it never sees it; what is stored is wiped here, and after a day.
+    Raises: OrderUnknown for anybody else's act; NotAllowed; StatusConflict when there is no key (any more).
+    """
+    user = User.objects.get(pk=user.pk)
+    act = (
+        access.visible_to(user, Act.objects.select_for_update()).filter(pk=act_id, requested_by=user).first()
     )
-
-
-def _unfreeze_balance(act: Act, user: User, now: datetime) -> None:
-    ledger.unfreeze(
-        manual_freeze=ManualFreeze.objects.get(request_id=act.object_id),
-        reason=act.reason,
-        now=now,
-        operator=user,
-    )
-
-
-def _transfer_balance(act: Act, user: User, now: datetime) -> None:
-    transfers.execute(
-        source=_wallet(act),
-        destination=MerchantChannel.objects.get(pk=act.evidence["destination"]),
-        amount=_amount(act),
-        reason=act.reason,
-        request_id=act.request_id,
-        now=now,
-        operator=user,
-    )
-
-
-def _fail_payout(act: Act, user: User, now: datetime) -> None:
-    payouts.fail_by_hand(
-        payout_pk=Payout.objects.get(payout_id=act.object_id).pk, user=user, reason=act.reason, now=now
-    )
-
-
-def _reinitiate_payout(act: Act, user: User, now: datetime) -> Followed:
-    attempt = payouts.reinitiate(
-        payout_pk=Payout.objects.get(payout_id=act.object_id).pk,
-        channel_id=act.evidence["channel"],
+    if act is None:
+        raise errors.OrderUnknown
+    if not user.has_perm(f"operations.ask_{act.kind}"):
+        raise errors.NotAllowed
+    if act.handover_encrypted is None:
+        raise errors.StatusConflict(
+            order=act.request_id, current=Act.State(act.state).label, wanted=_("Key handed over")
+        )
+    key: dict[str, str] = json.loads(crypto.decrypt(act.handover_encrypted, deeds.HANDOVER_CONTEXT))
+    Act.objects.filter(pk=act.pk).update(handover_encrypted=None, handed_over_at=now)
+    audit.write(
+        action="act.handover.rotate_credential",
+        object_kind=act.object_kind,
+        object_id=act.object_id,
         user=user,
-        reason=act.reason,
+        address=address,
         now=now,
+        after={"request_id": act.request_id, "key_id": key["public_id"]},
     )
-    return functools.partial(_send, attempt.pk, clock.going_on_from(now))
-
-
-def _review_payout(act: Act, user: User, now: datetime) -> Followed:
-    attempt = payouts.approve(
-        payout_pk=Payout.objects.get(payout_id=act.object_id).pk, user=user, reason=act.reason, now=now
-    )
-    return functools.partial(_send, attempt.pk, clock.going_on_from(now))
-
-
-def _send(attempt_pk: int, read_clock: clock.ReadClock) -> None:
-    submission.submit_attempt(
-        attempt=PayoutAttempt.objects.select_related("payout", "channel").get(pk=attempt_pk),
-        read_clock=read_clock,
-    )
-
-
-def _supplement_payment(act: Act, user: User, now: datetime) -> None:
-    """Credit what no callback told. Money put aside for this order leaves suspense first."""
-    payment = payments.locked(Payment.objects.get(payment_id=act.object_id).pk)
-    for case in payment.cases.select_related("posting").filter(
-        posting__reversed_by__isnull=True, posting__kind="suspense"
-    ):
-        if case.posting is not None:
-            ledger.reverse(posting=case.posting, remark=act.reason, now=now, operator=user)
-    payments.settle(
-        payment=payment,
-        actual_amount=_amount(act),
-        now=now,
-        changed_by=Actor.OPERATOR,
-        user=user,
-        reason=act.reason,
-        channel_order_no=act.evidence["channel_order_no"],
-    )
-    payment.cases.filter(status="open").update(
-        status="closed", closed_at=now, closed_by=user, resolution=act.reason
-    )
-
-
-EXECUTORS: Mapping[Act.Kind, Callable[[Act, User, datetime], Followed | None]] = {
-    Act.Kind.ADJUST_BALANCE: _adjust_balance,
-    Act.Kind.SUPPLEMENT_BALANCE: _adjust_balance,
-    Act.Kind.FREEZE_BALANCE: _freeze_balance,
-    Act.Kind.UNFREEZE_BALANCE: _unfreeze_balance,
-    Act.Kind.TRANSFER_BALANCE: _transfer_balance,
-    Act.Kind.FAIL_PAYOUT: _fail_payout,
-    Act.Kind.REINITIATE_PAYOUT: _reinitiate_payout,
-    Act.Kind.REVIEW_PAYOUT: _review_payout,
-    Act.Kind.SUPPLEMENT_PAYMENT: _supplement_payment,
-}
+    return key

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import pages
-from diamondpay.lib.admin_columns import Columns, list_url
+from diamondpay.lib.admin_columns import Columns
 from operations.models import Act
 from records import filters
 from records.admin import home
@@ -31,7 +31,7 @@ def waiting_acts(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
         title=_("Acts waiting for a decision"),
         rows=filters.visible_to(request.user, waiting).order_by("requested_at", "id"),
         columns=columns,
-        url=f"{list_url('operations.act')}?{urlencode({'state': Act.State.REQUESTED})}",
+        url=reverse("admin:acts_waiting"),
         nothing=_("No act waits for a decision."),
         note=_("Oldest first. Whoever asked for an act cannot decide it."),
     )

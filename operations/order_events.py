@@ -12,7 +12,7 @@ from operations.models import Act
 from records import filters
 from records.admin import life, parts, timeline
 
-_TONES = {Act.State.EXECUTED: "success", Act.State.REJECTED: "closed"}
+_TONES = {Act.State.EXECUTED: "success", Act.State.REJECTED: "closed", Act.State.EXPIRED: "closed"}
 
 
 def of_order(order: life.Order, user: Any) -> list[timeline.Event]:
@@ -35,11 +35,11 @@ def _events(act: Act) -> Iterator[timeline.Event]:
         who=act.requested_by.get_username(), link=link,
         bodies=((_t("Evidence"), evidence),) if evidence else (),
     )  # fmt: skip
-    if act.decided_at is not None and act.decided_by is not None:
+    if act.decided_at is not None:
         yield timeline.Event(
             at=act.decided_at, kind="act", tone=_TONES.get(Act.State(act.state), "review"), link=link,
             title=f"{kind}: {str(act.get_state_display()).lower()}", why=act.decision_reason,
-            who=act.decided_by.get_username(),
+            who=act.decided_by.get_username() if act.decided_by is not None else "",
         )  # fmt: skip
 
 

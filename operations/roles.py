@@ -192,8 +192,49 @@ IMPORTS: dict[str, tuple[str, ...]] = {
 }
 
 
+_ORDER_DEEDS = (
+    "records.view_proof",
+    "records.add_proof",
+    "operations.requery_payment",
+    "operations.open_payment_page",
+    "operations.resend_failed_notifications",
+)
+# Came with the migration `0020_order_act_roles`. Who asks upstreams had the right to close until then.
+# Source: backoffice.md, Operations on an order.
+ORDER_ACTS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: _ORDER_DEEDS,
+    OPERATIONS_STAFF: _ORDER_DEEDS,
+    FINANCE_STAFF: ("records.view_proof", "records.add_proof"),
+    CUSTOMER_SERVICE: ("records.view_proof", "operations.open_payment_page"),
+    MERCHANT_USER: ("records.view_proof",),
+}
+
+_ASKED_BY_STAFF = tuple(
+    f"operations.ask_{kind}"
+    for kind in (
+        "review_payout", "fail_payout", "reinitiate_payout", "supplement_payment", "refund_payment",
+        "adjust_balance", "supplement_balance", "freeze_balance", "unfreeze_balance", "transfer_balance",
+    )
+)  # fmt: skip
+# Came with the migration `0012_four_eyes`. Source: promises P5, P6.
+APPROVALS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        *_ASKED_BY_STAFF,
+        "operations.ask_change_terms",
+        "operations.ask_rotate_credential",
+        "operations.view_approvalrule",
+        "operations.add_approvalrule",
+        "operations.change_approvalrule",
+    ),
+    OPERATIONS_STAFF: (*_ASKED_BY_STAFF, "operations.view_approvalrule"),
+    FINANCE_STAFF: (*_ASKED_BY_STAFF, "operations.view_approvalrule"),
+}
+
+
 # All that the migrations have handed out, each its part.
-GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (PERMISSIONS, EXPORTS, SECURITY, IMPORTS)
+GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
+    PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS,
+)  # fmt: skip
 
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:

@@ -6,6 +6,8 @@ import threading
 
 from celery import shared_task
 
+from diamondpay.lib import clock
+from operations import approvals
 from operations.batches import placing
 
 SECONDS_MAX = 60.0
@@ -22,3 +24,9 @@ def place_batches(**_kwargs: object) -> None:
         placing.place_waiting(seconds_max=SECONDS_MAX)
     finally:
         _placing.release()
+
+
+@shared_task(name="operations.tasks.expire_acts", ignore_result=True)
+def expire_acts(**_kwargs: object) -> None:
+    """End acts that nobody decided in time."""
+    approvals.expire_due(now=clock.now())

@@ -44,6 +44,11 @@ CHECKS = (
         _("The history of an order ends in its status, step by step."),
     ),
     Check("L7", "check_l7_effects_have_their_order", _("Every effect on an order names that order.")),
+    Check(
+        "L7",
+        "check_l7_refunds_mirror_their_deposit",
+        _("A refund is of a deposit that is Success, and of exactly what was settled."),
+    ),
     Check("L8", "check_l8_reversals_mirror", _("A reversal mirrors what it reverses.")),
     Check(
         "L9",

@@ -1,4 +1,4 @@
-"""What a paid deposit puts into the book. `records.payments` decides that and when."""
+"""What a paid deposit, and its refund, put into the book. `records.payments` decides that and when."""
 
 from __future__ import annotations
 
@@ -84,3 +84,48 @@ def _post_exchange(*, payment: Payment, actual_amount: Decimal, now: datetime) -
         payment=payment,
         order_no=payment.payment_id,
     )
+
+
+def refund(*, payment: Payment, is_fee_returned: bool, now: datetime, operator: User, remark: str) -> Posting:
+    """Give what arrived back to the channel: from the wallet and, where the fee is returned, from the fees.
+
+    Raises: ledger.EffectExists when it was refunded before; InsufficientBalance.
+    Locks: the wallet's account.
+    """
+    accounts = ledger.accounts_of(
+        merchant_channel_id=payment.merchant_channel_id,
+        channel_id=payment.channel_id,
+        currency_id=payment.settlement_currency_id,
+    )
+    settled, fee = payment.settled_amount or Decimal(0), payment.fee or Decimal(0)
+    returned = fee if is_fee_returned else Decimal(0)
+    is_converted = payment.settlement_currency_id != payment.currency_id
+    posting = ledger.post(
+        effect_key=f"payment:{payment.payment_id}:refund",
+        kind=PostingKind.DEPOSIT_REFUND,
+        currency_id=payment.settlement_currency_id,
+        legs=[
+            (accounts["exchange" if is_converted else "clearing"], settled),
+            (accounts["available"], returned - settled),
+            (accounts["fees"], -returned),
+        ],
+        now=now,
+        payment=payment,
+        order_no=payment.payment_id,
+        operator=operator,
+        remark=remark,
+    )
+    if is_converted:
+        arrived = payment.actual_amount or Decimal(0)
+        exchange = ledger.system_accounts_of(channel_id=payment.channel_id, currency_id=payment.currency_id)
+        ledger.post(
+            effect_key=f"payment:{payment.payment_id}:refund-exchange",
+            kind=PostingKind.EXCHANGE,
+            currency_id=payment.currency_id,
+            legs=[(exchange["clearing"], arrived), (exchange["exchange"], -arrived)],
+            now=now,
+            payment=payment,
+            order_no=payment.payment_id,
+            operator=operator,
+        )
+    return posting

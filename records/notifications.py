@@ -104,7 +104,9 @@ def enqueue(
 
 
 @transactions.atomic_with_retries
-def resend(*, notification: Notification, user: User, reason: str, now: datetime) -> Notification:
+def resend(
+    *, notification: Notification, user: User, reason: str, now: datetime, address: str | None = None
+) -> Notification:
     """Make a notification due at once, whatever became of it, with one attempt more than before (N1).
 
     Raises: StatusConflict while an attempt is on its way; InvalidInput without a reason.
@@ -126,6 +128,7 @@ def resend(*, notification: Notification, user: User, reason: str, now: datetime
         object_kind="notification",
         object_id=str(locked.pk),
         user=user,
+        address=address,
         reason=reason,
         now=now,
         before=before,

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
 
 from channels.upstreams import base
 from diamondpay.lib import crash, errors, ids, money, sql, transactions
@@ -26,6 +27,7 @@ from records.models import (
     Case,
     Payment,
     PaymentStatus,
+    Posting,
     UpstreamCall,
 )
 
@@ -214,6 +216,25 @@ def settle(
     credit.enter(payment=payment, posting=posting, actual_amount=actual_amount, quote=quote, now=now)
     crash.point("settle.posted")
     return moved
+
+
+def refund(*, payment: Payment, is_fee_returned: bool, now: datetime, user: User, reason: str) -> Posting:
+    """Give a deposit back to its payer, all that arrived, once; it stays Success. The second person is the
+    caller's duty, and that the payer gets the money the upstream's.
+
+    `payment` was locked in this transaction. The wallet is debited what was settled; where the fee is
+    returned, what was credited.
+
+    Raises: StatusConflict unless it is Success; InsufficientBalance; EffectExists.
+    Locks: (the order), then the wallet's account.
+    """
+    if payment.status != PaymentStatus.SUCCESS:
+        raise errors.StatusConflict(
+            order=payment.payment_id, current=PaymentStatus(payment.status).label, wanted=_("Refunded")
+        )
+    return credit.refund(
+        payment=payment, is_fee_returned=is_fee_returned, now=now, operator=user, remark=reason
+    )
 
 
 def fail(

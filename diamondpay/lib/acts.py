@@ -18,9 +18,15 @@ class PermissionHolder(Protocol):
         """Say whether the user holds the permission, written `app.codename`."""
 
 
+def key(obj: Any) -> Any:
+    """Return an object's primary key."""
+    return obj.pk
+
+
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """Something a person may do with an object.
+    """Something a person may do with an object. `key_of` is what stands for the object in the address;
+    `opens_window` says that it leads out of the back office, to a window of its own.
 
     `is_offered(user, object)` must answer for an object of any kind, False for those it does not concern,
     and must not write. Being offered is no permission to act: the act checks again under its own lock.
@@ -33,6 +39,8 @@ class Act:
     url_name: str
     # The page's main button is the first; what changes nothing about the object stands further back.
     order: int = 0
+    key_of: Callable[[Any], Any] = key
+    opens_window: bool = False
 
 
 class Registry:

@@ -29,6 +29,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from diamondpay.lib import (
+    acts,
     addresses,
     admin_columns,
     admin_forms,
@@ -212,10 +213,18 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Add the tables of what belongs to the object."""
+        """Add the tables of what belongs to the object, and what may be done with it."""
         record = context.get("original")
         tables = [] if record is None else [self._table(request, item, record) for item in self.panels]
         context["panels"] = [table for table in tables if table is not None]
+        context["acts"] = (
+            []
+            if record is None
+            else [
+                {"label": act.label, "url": reverse(act.url_name, args=[act.key_of(record)])}
+                for act in acts.allowed(request.user, record)
+            ]
+        )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _table(self, request: HttpRequest, panel: admin_columns.Panel, record: Any) -> dict[str, Any] | None:

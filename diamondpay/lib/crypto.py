@@ -43,14 +43,27 @@ def encrypt(text: str, context: str) -> bytes:
     not decrypt. Shape: version, key id, nonce, ciphertext with tag. The same text never gives the same
     bytes; search by `keyed_hash`.
     """
+    return encrypt_bytes(text.encode(), context)
+
+
+def encrypt_bytes(content: bytes, context: str) -> bytes:
+    """Encrypt bytes, such as a file, as `encrypt` does a text."""
     key = _keys()[0]
     head = _VERSION + _key_id(key)
     nonce = os.urandom(_NONCE_BYTES)
-    return head + nonce + AESGCM(key).encrypt(nonce, text.encode(), _authenticated(head, context))
+    return head + nonce + AESGCM(key).encrypt(nonce, content, _authenticated(head, context))
 
 
 def decrypt(sealed: bytes | memoryview, context: str) -> str:
     """Return the text that was encrypted for this context, under whichever of the keys made it.
+
+    Raises: CannotDecrypt.
+    """
+    return decrypt_bytes(sealed, context).decode()
+
+
+def decrypt_bytes(sealed: bytes | memoryview, context: str) -> bytes:
+    """Return the bytes that were encrypted for this context.
 
     Raises: CannotDecrypt.
     """
@@ -63,12 +76,12 @@ def decrypt(sealed: bytes | memoryview, context: str) -> str:
         if _key_id(key) != head[1:]:
             continue
         try:
-            text = AESGCM(key).decrypt(
+            content = AESGCM(key).decrypt(
                 nonce, sealed[head_length + _NONCE_BYTES :], _authenticated(head, context)
             )
         except InvalidTag:
             raise CannotDecrypt(f"value was changed or is not of {context}") from None
-        return text.decode()
+        return content
     raise CannotDecrypt("the key of this value is not configured")
 
 

@@ -129,6 +129,7 @@ def supplemented(scene: Scene, order: Planned) -> Story:
         at=at,
         amount=wire.amount_text(case.amount or payment.requested_amount),
         channel_order_no=demo_upstream.channel_order_no(payment.payment_id),
+        proof="The upstream's statement and the payer's receipt.",
     )
     at += 12 * _MINUTE
     yield at

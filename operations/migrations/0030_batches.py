@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("channels", "0002_reference"),
         ("merchants", "0001_initial"),
-        ("operations", "0005_waiting_acts"),
+        ("operations", "0020_order_act_roles"),
         ("records", "0010_list_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -16,7 +16,7 @@ def give(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("operations", "0005_waiting_acts"),
+        ("operations", "0040_security_roles"),
         ("channels", "0030_import_bank"),
         ("merchants", "0030_import_terms"),
     ]

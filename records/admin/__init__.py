@@ -10,6 +10,7 @@ from records.admin import (
     list_pages,
     messages,
     orders,
+    proofs,
     reconciliation,
     search,
     statistics,
@@ -18,5 +19,5 @@ from records.admin import (
 
 __all__ = [
     "balances", "export_pages", "export_panel", "exports", "home", "ledger", "list_pages",
-    "messages", "orders", "reconciliation", "search", "statistics", "totals",
+    "messages", "orders", "proofs", "reconciliation", "search", "statistics", "totals",
 ]  # fmt: skip

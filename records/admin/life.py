@@ -12,15 +12,18 @@ from django.utils.http import urlencode
 
 from diamondpay.lib import admin_columns, masking
 from diamondpay.models import AuditRow
+from records import proofs
 from records.models import (
     BalanceRecord,
     Case,
+    ChangeType,
     Notification,
     NotificationAttempt,
     Payment,
     Payout,
     PayoutAttempt,
     Posting,
+    Proof,
     StatusChange,
     UpstreamCall,
     UpstreamCallback,
@@ -64,11 +67,18 @@ class Life:
     entries: Few[BalanceRecord]
     cases: Few[Case]
     audits: Few[AuditRow]
+    proofs: Few[Proof]
 
     @property
     def is_payout(self) -> bool:
         """Whether the order is a payout."""
         return isinstance(self.order, Payout)
+
+    @property
+    def refund(self) -> BalanceRecord | None:
+        """What left the wallet when the deposit was given back to its payer, None where it was not."""
+        taken = (row for row in self.entries.rows if row.change_type == ChangeType.DEPOSIT_REFUND)
+        return next((row for row in taken if row.merchant_channel_id is not None), None)
 
     @property
     def numbers(self) -> list[str]:
@@ -127,6 +137,9 @@ def read(*, order: Order, may_see: frozenset[type[DbModel]], scope: Scope) -> Li
         entries=few(entries, "id"),
         cases=cases,
         audits=few(_audits(order, notifications.rows, cases.rows).select_related("user"), "created_at", "id"),
+        proofs=few(
+            proofs.without_content(Proof.objects.filter(**{kind: order})).select_related("uploaded_by"), "id"
+        ),
     )  # fmt: skip
 
 

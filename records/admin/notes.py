@@ -72,6 +72,13 @@ def _cases(life: Life) -> Iterator[Note]:
 
 def _payment(payment: Payment, life: Life, now: datetime) -> Iterator[Note]:
     if payment.status == PaymentStatus.SUCCESS:
+        refund = life.refund
+        if refund is not None:
+            text = _t("Refunded at %(time)s: %(amount)s %(unit)s left the wallet.") % {
+                "time": parts.clock_time(refund.created_at or now, now), "unit": refund.currency_id,
+                "amount": parts.plain_amount(-refund.amount, refund.currency),
+            }  # fmt: skip
+            yield Note("review", text)
         if payment.is_late:
             yield Note(
                 "progress", _t("The money came after the order had ended; it was credited all the same.")

@@ -29,6 +29,7 @@ from diamondpay.models import AuditRow
 from merchants.models import Merchant, MerchantChannel
 from records import filters, search
 from records.admin import base, facts, life, notes, parts, timeline
+from records.admin import proofs as proof_pages
 from records.models import (
     BalanceRecord,
     Case,
@@ -38,6 +39,7 @@ from records.models import (
     Payout,
     PayoutAttempt,
     Posting,
+    Proof,
     StatusChange,
     UpstreamCall,
     UpstreamCallback,
@@ -50,7 +52,7 @@ NEIGHBOUR_MS_MAX = 400
 
 _BELONGING: tuple[type[Model], ...] = (
     StatusChange, UpstreamCall, UpstreamCallback, Notification, NotificationAttempt, Posting, BalanceRecord,
-    Case, PayoutAttempt, AuditRow,
+    Case, PayoutAttempt, AuditRow, Proof,
 )  # fmt: skip
 _LINKED: tuple[type[Model], ...] = (Merchant, MerchantChannel, Channel, Service, Bank)
 _RELATIONS = (
@@ -162,7 +164,7 @@ class OrderPage(ReadOnlyAdmin):
             "badge": parts.badge(order.get_status_display(), tones[order.status]),
             "amount": parts.amount(order.requested_amount, order.currency),
             "actual": _other_actual(order),
-            "flags": _flags(order),
+            "flags": _flags(found),
             "acts": _acts(offered, order),
             "main_act": next((act.name for act in offered if not act.order), ""),
             "sections": facts.sections(order, reader),
@@ -172,6 +174,8 @@ class OrderPage(ReadOnlyAdmin):
             ),
             "entries": _entries(found, names_channels),
             "may_see_entries": may[BalanceRecord],
+            "proofs": [_proof(row, reader) for row in found.proofs.rows],
+            "proofs_url": life.list_of(Proof, order) if found.proofs.is_cut else "",
             "neighbours": self._neighbours(request, order, now),
             "shown_at": now,
         }
@@ -233,9 +237,11 @@ def _other_actual(order: Payment | Payout) -> str:
     return parts.amount(order.actual_amount, order.currency)
 
 
-def _flags(order: Payment | Payout) -> list[tuple[str, str]]:
+def _flags(seen: life.Life) -> list[tuple[str, str]]:
     """Return the marks of an order that are no status, each with what it means."""
-    found = []
+    found, order = [], seen.order
+    if seen.refund is not None:
+        found.append((_t("refunded"), _t("The money was given back to the payer.")))
     if order.is_test:
         found.append((_t("test"), _t("A test order: it counts in no statistics unless asked for.")))
     if isinstance(order, Payment) and order.is_late:
@@ -248,9 +254,26 @@ def _flags(order: Payment | Payout) -> list[tuple[str, str]]:
 def _acts(offered: list[acts.Act], order: Payment | Payout) -> list[dict[str, Any]]:
     """Return what the person may do with the order now; acts take its platform number in their address."""
     return [
-        {"name": act.name, "label": act.label, "url": reverse(act.url_name, args=[life.number_of(order)])}
+        {
+            "name": act.name,
+            "label": act.label,
+            "url": reverse(act.url_name, args=[life.number_of(order)]),
+            "opens_window": act.opens_window,
+        }
         for act in offered
     ]
+
+
+def _proof(row: Proof, reader: facts.Reader) -> dict[str, Any]:
+    return {
+        "url": parts.page_url(Proof, row.pk),
+        "file_url": proof_pages.file_url(row),
+        "kind": row.get_kind_display(),
+        "size": proof_pages.size_words(row),
+        "note": row.note,
+        "at": row.uploaded_at,
+        "who": reader.person(row.uploaded_by) if reader.names_people else "",
+    }
 
 
 def _entries(found: life.Life, names_channels: bool) -> dict[str, Any]:

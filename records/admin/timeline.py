@@ -26,6 +26,7 @@ from records.models import (
     PayoutAttempt,
     PayoutStatus,
     Posting,
+    Proof,
     UpstreamCall,
 )
 
@@ -115,6 +116,8 @@ def events(*, life: Life, user: Any, names_people: bool, names_channels: bool) -
         if user.has_perm(source.permission):
             found += source.read(life.order, user)
             hidden += (source.replaces,) if source.replaces else ()
+    if life.proofs.rows:
+        hidden += ("proof.upload",)
     found += _changes(life, names_people)
     found += _attempts(life, names_channels)
     found += _calls(life)
@@ -122,6 +125,7 @@ def events(*, life: Life, user: Any, names_people: bool, names_channels: bool) -
     found += _sendings(life)
     found += _postings(life)
     found += _cases(life)
+    found += _proofs(life, names_people)
     found += _audits(life, hidden)
     return sorted(found, key=lambda event: (event.at, event.rank))
 
@@ -292,6 +296,17 @@ def _cases(life: Life) -> Iterator[Event]:
                 who=row.closed_by.get_username() if row.closed_by else "", link=link,
             )  # fmt: skip
     yield from _cut(life, life.cases, lambda row: row.opened_at, _t("Further cases are left out."))
+
+
+def _proofs(life: Life, names_people: bool) -> Iterator[Event]:
+    for row in life.proofs.rows:
+        yield Event(
+            at=row.uploaded_at, kind="proof", tone="closed", why=row.note,
+            title=_t("Proof uploaded: %s") % row.get_kind_display(),
+            who=row.uploaded_by.get_username() if names_people else "",
+            link=Link(parts.page_url(Proof, row.pk), _t("Proof")),
+        )  # fmt: skip
+    yield from _cut(life, life.proofs, lambda row: row.uploaded_at, _t("Further proofs are left out."))
 
 
 def _audits(life: Life, hidden: tuple[str, ...]) -> Iterator[Event]:

@@ -146,7 +146,9 @@ def _with_orders(entries: QuerySet[Any]) -> QuerySet[Any]:
     sent = F("posting__payout__debited_amount") - Coalesce(F("posting__payout__fee"), _ZERO)
     is_payment, is_payout = Q(posting__payment__isnull=False), Q(posting__payout__isnull=False)
     expected = Case(
+        When(is_payment, change_type="exchange", amount__gt=0, then=paid),
         When(is_payment, change_type__in=["deposit_credit", "exchange"], then=-paid),
+        # What is given back, also through the exchange account, comes in on the clearing account.
         When(is_payment, change_type="deposit_refund", then=paid),
         When(is_payout, change_type="payout_debit", then=sent),
         output_field=MoneyField(),

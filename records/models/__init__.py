@@ -14,6 +14,7 @@ from records.models.messages import Case, Notification, NotificationAttempt, Ups
 from records.models.orders import Actor, Order, SignType, Source, StatusChange, UpstreamCall
 from records.models.payments import PAYMENT_MOVES, Payment, PaymentStatus
 from records.models.payouts import ATTEMPT_MOVES, PAYOUT_MOVES, Payout, PayoutAttempt, PayoutStatus
+from records.models.proofs import Proof
 from records.models.totals import (
     AccountDelta,
     AccountTotal,
@@ -60,6 +61,7 @@ __all__ = [
     "PlatformTotal",
     "Posting",
     "PostingKind",
+    "Proof",
     "SignType",
     "Source",
     "StatusChange",

@@ -15,13 +15,13 @@ FROM :app_role;
 
 -- Written once.
 REVOKE UPDATE, DELETE ON
-    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, diamondpay_auditrow
+    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, records_proof, diamondpay_auditrow
 FROM :app_role;
 
 -- Never removed, and only the columns that may move.
 REVOKE UPDATE, DELETE ON
     records_payment, records_payout, records_payoutattempt, records_upstreamcallback, records_notification,
-    records_notificationattempt, records_case, records_manualfreeze, operations_act
+    records_notificationattempt, records_case, records_manualfreeze, operations_act, operations_formtoken
 FROM :app_role;
 
 GRANT UPDATE (
@@ -53,7 +53,8 @@ GRANT UPDATE (
 
 GRANT UPDATE (status, closed_at, closed_by_id, resolution) ON records_case TO :app_role;
 GRANT UPDATE (lifted_by_id) ON records_manualfreeze TO :app_role;
-GRANT UPDATE (state, decided_by_id, decided_at, decision_reason) ON operations_act TO :app_role;
+GRANT UPDATE (state, decided_by_id, decided_at, decision_reason, handover_encrypted, handed_over_at) ON operations_act TO :app_role;
+GRANT UPDATE (outcome) ON operations_formtoken TO :app_role;
 
 -- When and from where people were signed in is history too; a sign-in is prolonged, proved and ended.
 REVOKE UPDATE, DELETE ON diamondpay_signin FROM :app_role;
@@ -70,3 +71,6 @@ GRANT UPDATE (
 GRANT UPDATE (
     state, payout_id, reason, leased_until, try_count, finished_at
 ) ON operations_batchpayoutrow TO :app_role;
+
+-- By which rule an act was decided is history; a rule is switched off, not removed.
+REVOKE DELETE ON operations_approvalrule FROM :app_role;

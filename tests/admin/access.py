@@ -29,14 +29,15 @@ from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from channels.models import Channel, ChannelService
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.models import AllowedAddress
+from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService, ServiceBound
 from merchants.registration import Registered
 from operations import roles
-from operations.models import BatchPayout
+from operations.models import Act, BatchPayout
 from records import filters, payer_links
-from records.models import Payment, Payout
+from records.models import Case, ManualFreeze, Notification, Payment, Payout, Proof
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
 from tests.admin import book
@@ -69,6 +70,40 @@ _BY_PREFIX = {
     "admin/operations/batch-payout/": BatchPayout,
     "admin/people/": User,
 }
+# What each act is done to.
+_ACTS: dict[str, type[models.Model]] = {
+    "adjust_balance": MerchantChannel,
+    "approve_payout": Payout,
+    "close_case": Case,
+    "close_payment": Payment,
+    "open_payment_page": Payment,
+    "reject_payout": Payout,
+    "requery_payment": Payment,
+    "resend_failed_notifications": Merchant,
+    "resend_latest": Payment,
+    "resend_notification": Notification,
+    "show_payment_qr": Payment,
+    "upload_payment_proof": Payment,
+    "upload_proof": Payout,
+    "supplement_balance": MerchantChannel,
+    "freeze_balance": MerchantChannel,
+    "transfer_balance": MerchantChannel,
+    "unfreeze_balance": ManualFreeze,
+    "supplement_payment": Payment,
+    "refund_payment": Payment,
+    "fail_payout": Payout,
+    "reinitiate_payout": Payout,
+    "review_payout": Payout,
+    "change_terms_merchantservice": MerchantService,
+    "change_terms_servicebound": ServiceBound,
+    "change_terms_channel": Channel,
+    "change_terms_channelservice": ChannelService,
+    "rotate_credential": Merchant,
+    "approve": Act,
+    "reject": Act,
+}
+# What stands in an address for a row, where it is not its key.
+_NUMBERS = {"payment": "payment_id", "payout": "payout_id", "manualfreeze": "request_id"}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",
@@ -184,10 +219,20 @@ def asked(address: Address, world: World) -> str:
             payer_links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
         ).path
         return path + "/status" * address.name.endswith("-state")
+    if address.route.startswith("admin/acts/"):
+        return "/" + _PARAMETER.sub(_act_object(address.route.split("/")[2], world), address.route)
     model = model_of(address.route)
     path = _PARAMETER.sub(lambda found: _argument(found[1], model, world), "/" + address.route)
     query = _QUERIES.get(address.name)
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _act_object(name: str, world: World) -> str:
+    """Return what the address of an act on a row of Acme's names: an order's number, or a row's key."""
+    if name not in _ACTS:
+        raise LookupError(f"tests.admin.access does not know what the act “{name}” is done to")
+    row = row_of(_ACTS[name], world)
+    return str(getattr(row, _NUMBERS.get(str(row._meta.model_name), "pk")))
 
 
 def filled(route: str, value: str) -> str:
@@ -228,6 +273,8 @@ def _argument(name: str, model: Any, world: World) -> str:
     if name in ("payment_id", "payout_id"):
         orders: Any = Payment if name == "payment_id" else Payout
         return str(getattr(orders.objects.filter(merchant=world.acme.merchant).latest("id"), name))
+    if name == "proof_id":
+        return Proof.objects.filter(payout__merchant=world.acme.merchant).latest("id").proof_id
     if model is None and name == "object_id":
         return "1"
     if model is None:

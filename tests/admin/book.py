@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from channels.upstreams import base
-from diamondpay.lib import clock
+from diamondpay.lib import clock, crypto, uploads
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantChannel
 from merchants.registration import Registered
 from operations import approvals, placement
-from operations.models import Act
-from records import cases, ledger, payments, payouts, transfers
+from operations.models import Act, FormToken
+from records import cases, ledger, payments, payouts, proofs, transfers
 from records.models import (
     Actor,
     Case,
@@ -26,9 +26,11 @@ from records.models import (
     NotificationAttempt,
     Payment,
     Payout,
+    Proof,
     UpstreamCallback,
 )
 from tests import factories
+from tests.support import hostile_files
 
 # Nothing listens there, so every order's fate is unknown until the test decides it.
 NOWHERE = "http://127.0.0.1:9"
@@ -147,9 +149,22 @@ def fill(owner: Registered, other: Registered, user: User, *, start: int, count:
             evidence={"proof": "seen"}, reason="why",
             request_id=f"act-{key}", user=user, now=now,
         )  # fmt: skip
+        proof(sent, user)
+    FormToken.objects.create(
+        token=crypto.random_key(32), user=user, act="close", object_id=owner.merchant.pk, used_at=clock.now()
+    )
     fold()
     fund(owner, "1", request_id=f"late-{owner.merchant.pk}-{start}")
     deposit(owner, f"D-{owner.merchant.pk}-last-{start}", is_paid=False)
+
+
+def proof(payout: Payout, user: User) -> Proof:
+    """Upload a proof of a payout."""
+    file = uploads.harmless(name="slip.png", content=hostile_files.picture())
+    return proofs.keep(
+        order=payout, file=file, uploaded_sha256="0" * 64, note="bank slip",
+        request_id=f"proof-{payout.payout_id}", user=user, address=None, now=clock.now(),
+    )  # fmt: skip
 
 
 def fold() -> None:

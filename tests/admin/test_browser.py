@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from merchants.models import Credential, Merchant
+from operations.models import Act
 from records.models import Payment, Payout
 from tests import factories
 from tests.admin import book, chromium
@@ -40,7 +41,10 @@ def paths(browser: Browser) -> list[str]:
         f"/admin/records/payout/{Payout.objects.earliest('id').pk}/change/",
         "/admin/merchants/merchant/", "/admin/merchants/merchant/add/",
         f"/admin/merchants/merchant/{acme.merchant.pk}/change/",
-        f"/admin/merchants/credential/{acme.credential.pk}/rotate/",
+        f"/admin/merchants/credential/{acme.credential.pk}/end/",
+        f"/admin/acts/rotate_credential/{acme.merchant.pk}/",
+        f"/admin/acts/adjust_balance/{acme.wallets[0].pk}/", "/admin/acts-waiting/",
+        f"/admin/operations/act/{Act.objects.earliest('id').pk}/change/", "/admin/operations/approvalrule/",
         "/admin/channels/channel/add/", "/admin/channels/channel/sandbox/change/", "/admin/channels/bank/",
         "/admin/diamondpay/user/add/", f"/admin/diamondpay/user/{boss.pk}/change/",
         "/admin/auth/group/1/change/",

@@ -10,7 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
+from diamondpay.lib import clock
 from merchants.models import Credential
+from operations import approvals
+from operations.models import Act
 from records.models import Payment
 from tests import factories
 from tests.admin import book, chromium
@@ -116,14 +119,19 @@ def test_keys_move_through_the_rows_of_a_list_and_open_one(
 def test_a_new_key_is_copied_whole_from_the_page_that_shows_it_once(
     browser: Browser, live_server: LiveServer
 ) -> None:
-    factories.make_user("boss", is_superuser=True)
+    boss = factories.make_user("boss", is_superuser=True)
     acme = book.merchant("Acme")
+    act = approvals.request(
+        kind=Act.Kind.ROTATE_CREDENTIAL, object_kind="merchant", object_id=acme.merchant.pk,
+        evidence={"api": "gateway", "old_keys": "86400"}, reason="asked by the merchant", request_id="r1",
+        user=boss, now=clock.now(),
+    )  # fmt: skip
+    approvals.approve(act_id=act.pk, user=factories.make_approver(), reason="seen", now=clock.now())
     with chromium.visit(browser, live_server.url) as visit:
         visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         visit.sign_in("boss")
-        visit.open(f"/admin/merchants/credential/{acme.credential.pk}/rotate/")
-        visit.page.fill("#id_reason", "asked by the merchant")
-        visit.page.click("main input[type=submit]")
+        visit.open(f"/admin/operations/act/{act.pk}/change/")
+        visit.page.click("text=Show the key now")
         visit.page.wait_for_selector("dl.secrets")
         shown = visit.page.locator("dl.secrets code").all_inner_texts()
         copied = []

@@ -132,9 +132,9 @@ def test_another_merchants_row_cannot_be_changed_or_its_key_rotated(
     before = Merchant.objects.values().get(pk=rival.merchant.pk)
     statuses = [
         client.post(url_of(Merchant, "change", rival.merchant.pk), {"name": "mine"}).status_code,
-        client.get(f"/admin/merchants/merchant/{rival.merchant.pk}/keys/add/").status_code,
-        client.post(f"/admin/merchants/merchant/{rival.merchant.pk}/keys/add/", {}).status_code,
-        client.post(f"/admin/merchants/credential/{rival.credential.pk}/rotate/", {}).status_code,
+        client.get(f"/admin/acts/rotate_credential/{rival.merchant.pk}/").status_code,
+        client.post(f"/admin/acts/rotate_credential/{rival.merchant.pk}/", {}).status_code,
+        client.post(f"/admin/acts/adjust_balance/{rival.wallets[0].pk}/", {}).status_code,
         client.post(f"/admin/merchants/credential/{rival.credential.pk}/end/", {}).status_code,
     ]
     assert statuses == [302, 404, 404, 404, 404]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -97,7 +98,9 @@ def test_closing_needs_the_permission_and_a_reason(desk: Desk, operator: User, a
 def test_another_merchants_order_is_unknown(desk: Desk, in_review: Payout) -> None:
     rival = factories.make_merchant("Rival", channels=["scripted"]).merchant
     spy = factories.make_user(
-        "spy", merchants=[rival], permissions=["operations.close_payment", "operations.review_payout"]
+        "spy",
+        merchants=[rival],
+        permissions=["operations.close_payment", "operations.review_payout", "operations.requery_payment"],
     )
     payment = desk.deposit()
     with pytest.raises(errors.OrderUnknown):
@@ -159,3 +162,48 @@ def test_requery_applies_what_the_upstream_says(desk: Desk, operator: User) -> N
     )
     assert (asked.status, asked.changed_by, desk.balances()[0]) == (1, "query", Decimal("99.20"))
     assert audited() == [("payment.requery", payment.payment_id, operator.pk, ADDRESS, "payer calls")]
+
+
+def requery(payment: Payment, user: User, *, seconds: float = 0) -> Payment:
+    now = clock.now() + timedelta(seconds=seconds)
+    return acts.requery_payment(
+        payment_id=payment.payment_id, user=user, reason="payer calls", address=None, now=now
+    )
+
+
+def test_an_upstream_is_asked_by_people_once_in_a_few_seconds(
+    desk: Desk, operator: User, approver: User
+) -> None:
+    payment, other = desk.deposit(), desk.deposit()
+    requery(payment, operator)
+    for user in (operator, approver):
+        with pytest.raises(acts.TooSoon):
+            requery(payment, user, seconds=acts.REQUERY_SECONDS - 1)
+    assert desk.upstream.queries == [payment.payment_id]
+    requery(other, operator)
+    requery(payment, approver, seconds=acts.REQUERY_SECONDS + 1)
+    assert desk.upstream.queries == [payment.payment_id, other.payment_id, payment.payment_id]
+    assert len(audited()) == 3
+
+
+def test_a_credited_deposit_is_not_asked_about(desk: Desk, operator: User) -> None:
+    payment = desk.deposit()
+    desk.paid(payment)
+    with pytest.raises(errors.StatusConflict):
+        requery(payment, operator)
+    assert (desk.upstream.queries, audited()) == ([], [])
+
+
+def test_a_closed_deposit_that_was_paid_after_all_is_found_by_asking_d8(desk: Desk, operator: User) -> None:
+    payment = desk.deposit()
+    close(payment, operator)
+    desk.upstream.knows(payment.payment_id, base.UpstreamState.PAID, Decimal(100))
+    asked = requery(payment, operator)
+    assert (asked.status, asked.is_late, desk.balances()[0]) == (1, True, Decimal("99.20"))
+
+
+def test_asking_needs_its_own_permission(desk: Desk, finance: User) -> None:
+    payment = desk.deposit()
+    with pytest.raises(errors.NotAllowed):
+        requery(payment, finance)
+    assert (desk.upstream.queries, audited()) == ([], [])

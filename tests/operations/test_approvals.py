@@ -136,6 +136,7 @@ INCOMPLETE: list[tuple[Act.Kind, Mapping[str, str]]] = [
     (Kind.TRANSFER_BALANCE, {"amount": "1"}),
     (Kind.REINITIATE_PAYOUT, {}),
     (Kind.SUPPLEMENT_PAYMENT, {"amount": "100"}),
+    (Kind.SUPPLEMENT_PAYMENT, {"amount": "100", "channel_order_no": "N-1"}),
     (Kind.FAIL_PAYOUT, {}),
 ]
 
@@ -231,7 +232,7 @@ def test_a_supplement_takes_the_money_out_of_suspense_and_credits_it_d9(
         payments.close(payment_pk=payment.pk, now=clock.now(), changed_by=Actor.EXPIRY, reason="")
     act = ask(
         Kind.SUPPLEMENT_PAYMENT, payment.payment_id, operator,
-        amount="60", channel_order_no=payment.channel_order_no,
+        amount="60", channel_order_no=payment.channel_order_no, proof="bank statement",
     )  # fmt: skip
     approve(act, approver)
     payment.refresh_from_db()
@@ -249,7 +250,10 @@ def test_a_supplement_takes_the_money_out_of_suspense_and_credits_it_d9(
 
 def test_a_supplement_never_credits_twice_l7(desk: Desk, operator: User, approver: User) -> None:
     payment = desk.deposit()
-    act = ask(Kind.SUPPLEMENT_PAYMENT, payment.payment_id, operator, amount="100", channel_order_no="N-1")
+    act = ask(
+        Kind.SUPPLEMENT_PAYMENT, payment.payment_id, operator, amount="100", channel_order_no="N-1",
+        proof="bank statement",
+    )  # fmt: skip
     desk.paid(payment)
     with pytest.raises(errors.StatusConflict):
         approve(act, approver)

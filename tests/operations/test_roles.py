@@ -36,6 +36,13 @@ def test_each_role_holds_exactly_what_is_declared(role: str) -> None:
     assert found == {label for given in roles.GIVEN for label in given.get(role, ())}
 
 
+def test_proofs_are_seen_by_whose_payout_it_is_and_uploaded_by_staff_alone() -> None:
+    assert {role for role in roles.PERMISSIONS if "view_proof" in held(role)} == set(roles.PERMISSIONS)
+    assert {role for role in roles.PERMISSIONS if "add_proof" in held(role)} == {
+        "Super Administrator", "Operations Staff", "Finance Staff",
+    }  # fmt: skip
+
+
 def test_operations_staff_hold_the_global_pair_and_merchant_users_the_own_one() -> None:
     assert held("Operations Staff") & (OWN | GLOBAL) == GLOBAL
     assert held("Merchant user") & (OWN | GLOBAL) == OWN

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-import segno
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from channels.upstreams import base
-from diamondpay.lib import clock, crypto, money
+from diamondpay.lib import clock, crypto, money, qr
 from merchants.api.gateway.errors import SUCCESS, WORDS, answer, refusal
 from records import parties, payer_links
 from records.models import Payment, PaymentStatus
@@ -143,7 +141,7 @@ def _context(found: Found, opaque: str, now: datetime) -> dict[str, object]:
             "rows": _rows(receiver),
             "remark_code": payment.remark_code,
             "link": link,
-            "qr": _qr(payment.qr_text or link),
+            "qr": qr.drawn(payment.qr_text or link),
             "seconds_left": max(0, int((payment.expires_at - now).total_seconds())),
             "expires_at": payment.expires_at,
         }
@@ -174,16 +172,6 @@ def _in_fours(number: str) -> str:
     if not (number.isascii() and number.isdigit() and len(number) >= 12):
         return number
     return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
-
-
-def _qr(text: str) -> SafeString:
-    """Return the text as a QR code in SVG without any style or script; nothing where there is no text."""
-    if not text:
-        return mark_safe("")
-    drawn: str = segno.make(text, error="m", micro=False).svg_inline(
-        scale=1, border=2, omitsize=True, svgclass="qr", lineclass=None, dark="#000", light="#fff"
-    )
-    return mark_safe(drawn)  # noqa: S308 - drawn by segno: paths and numbers, the text itself is not in it
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -1,0 +1,250 @@
+"""Pages of acts that wait: the list of them, the two decisions, and the hand-over of a new key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from diamondpay.lib import clock, errors, pages
+from diamondpay.lib.admin import address_of
+from diamondpay.models import User
+from operations import act_pages, approval_rules, approvals, deeds, effects
+from operations.act_pages import ActPage, Asked, Change, Done
+from operations.models import Act
+from records import filters
+from records.admin import parts
+
+DECIDE = "operations.decide_act"
+_SHOWN_MAX = 200
+_WALLET_KINDS = ("merchant_channel",)
+
+
+def act(user: User, object_id: str, is_locked: bool) -> Act | None:
+    """Return an act that the person may see."""
+    if not (object_id.isascii() and object_id.isdigit() and len(object_id) < 19):
+        return None
+    rows = Act.objects.select_related("requested_by", "decided_by", "decider_role", "currency")
+    if is_locked:
+        rows = rows.select_for_update(of=("self",))
+    return filters.visible_to(user, rows).filter(pk=int(object_id)).first()
+
+
+def why_not(user: User, found: Act, now: datetime) -> str | None:
+    """Say in words why this person cannot decide this act now; None when they can."""
+    if found.state != Act.State.REQUESTED:
+        return _t("This act is decided: %s.") % str(found.get_state_display()).lower()
+    if found.expires_at is not None and found.expires_at <= now:
+        return str(approvals.ActExpired.words)
+    if found.requested_by_id == user.pk:
+        return _t("This is your own request. Another person decides it; that holds for everybody.")
+    if not approval_rules.may_decide(user, found):
+        if found.decider_role is None:
+            return _t("You do not decide acts.")
+        return _t("This act is decided by the role “%s”.") % found.decider_role.name
+    return None
+
+
+def object_of(found: Act, user: User) -> Any:
+    """Return what the act is done to, None where it is gone or not the person's to see."""
+    return deeds.load(kind=found.kind, object_kind=found.object_kind, object_id=found.object_id, user=user)
+
+
+def changes(found: Act, user: User) -> Sequence[Change]:
+    """Return the table of an act that waits, computed anew from its frozen evidence."""
+    obj = object_of(found, user)
+    return effects.of(found.kind, obj, found.evidence) if obj is not None else ()
+
+
+def facts(asked: Asked) -> Sequence[tuple[Any, Any]]:
+    """Return what was asked for: by whom, why, with which evidence, until when it can be decided."""
+    found: Act = asked.obj
+    rows: list[tuple[Any, Any]] = [
+        (_("act"), found.get_kind_display()),
+        (_("object"), parts.number(found.object_id)),
+        (_("asked for by"), found.requested_by.get_username()),
+        (_("why"), found.reason),
+        (_("asked for"), parts.moment(found.requested_at)),
+        (_("expires"), parts.moment(found.expires_at)),
+    ]
+    return [*rows, *evidence_facts(found)]
+
+
+def evidence_facts(found: Act) -> Sequence[tuple[Any, Any]]:
+    """Return the frozen evidence by its names, but for terms, which the table shows."""
+    return [
+        (_EVIDENCE.get(name, name), value)
+        for name, value in sorted(found.evidence.items())
+        if not name.startswith(("before.", "after."))
+    ]
+
+
+_EVIDENCE: dict[str, Any] = {
+    "amount": _("amount"), "proof": _("proof"), "channel": _("channel"), "destination": _("to wallet"),
+    "channel_order_no": _("upstream's order number"), "fee": _("fee"), "api": _("API"),
+    "old_keys": _("keys that live now"),
+}  # fmt: skip
+
+
+def named(found: Act) -> str:
+    """Return an act's name with its amount, as a button calls it."""
+    kind = str(found.get_kind_display())
+    if found.amount is None or found.currency is None:
+        return f"{kind} {found.object_id}"
+    return f"{kind} {parts.plain_amount(found.amount, found.currency)} {found.currency_id}"
+
+
+def _execute(asked: Asked) -> Done:
+    executed, followed = approvals.execute(
+        act_id=asked.obj.pk, user=asked.user, reason=asked.reason, now=asked.now, address=asked.address
+    )
+
+    def follow() -> None:
+        if followed is not None:
+            followed()
+
+    return Done(message=_t("Approved and executed: %s.") % named(executed), after_commit=follow)
+
+
+def _refuse(asked: Asked) -> Done:
+    refused = approvals.refuse(
+        act_id=asked.obj.pk, user=asked.user, reason=asked.reason, now=asked.now, address=asked.address
+    )
+    return Done(message=_t("Rejected: %s. Nothing was done.") % named(refused))
+
+
+def _decided(found: Act) -> list[Change]:
+    return [
+        Change(label=_t("the request"), before=str(found.get_state_display()), after=_t("Rejected")),
+        Change(label=_t("everything else"), before=_t("as it is"), after=_t("as it is")),
+    ]
+
+
+def _decision(
+    name: str, label: errors.Words, button: errors.Words, execute: Callable[[Asked], Done], rows: Any
+) -> ActPage:
+    return act_pages.register(
+        ActPage(
+            name=name,
+            label=label,
+            permissions=(DECIDE,),
+            object_kind="act",
+            load=act,
+            before_after=rows,
+            execute=execute,
+            button=lambda asked: str(button) % named(asked.obj),
+            obstacle=lambda asked: why_not(asked.user, asked.obj, asked.now),
+            facts=facts,
+            name_of=named,
+            models=(Act,),
+            is_single_step=True,
+        )
+    )
+
+
+_decision("approve", _("Approve"), _("Approve: %s"), _execute, lambda asked: changes(asked.obj, asked.user))
+_decision("reject", _("Reject"), _("Reject: %s"), _refuse, lambda asked: _decided(asked.obj))
+
+
+def waiting(request: HttpRequest) -> HttpResponseBase:
+    """Show the acts that wait for a decision, the oldest first, with their age."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    user, now = _user(request), clock.now()
+    rows = filters.visible_to(user, Act.objects.filter(state=Act.State.REQUESTED))
+    kind, whose = request.GET.get("kind", ""), request.GET.get("whose", "")
+    if kind in Act.Kind.values:
+        rows = rows.filter(kind=kind)
+    if whose == "own":
+        rows = rows.filter(requested_by=user)
+    elif whose == "others":
+        rows = rows.exclude(requested_by=user)
+    found = list(
+        rows.select_related("requested_by", "decider_role", "currency").order_by("requested_at", "id")[
+            : _SHOWN_MAX + 1
+        ]
+    )
+    context = {
+        **admin.site.each_context(request),
+        "title": _t("Waiting for a Decision"),
+        "kinds": Act.Kind.choices,
+        "kind": kind,
+        "whose": whose,
+        "is_cut": len(found) > _SHOWN_MAX,
+        "shown_max": _SHOWN_MAX,
+        "rows": [_row(each, user, now) for each in found[:_SHOWN_MAX]],
+    }
+    return TemplateResponse(request, "admin/operations/waiting.html", context)
+
+
+def _row(found: Act, user: User, now: datetime) -> dict[str, Any]:
+    is_over = found.expires_at is not None and found.expires_at <= now
+    return {
+        "url": parts.page_url(Act, found.pk),
+        "number": found.pk,
+        "kind": found.get_kind_display(),
+        "object_id": found.object_id,
+        "amount": parts.amount(found.amount, found.currency),
+        "reason": found.reason,
+        "requested_by": found.requested_by.get_username(),
+        "requested_at": found.requested_at,
+        "age": parts.duration(now - found.requested_at),
+        "left": "" if is_over or found.expires_at is None else parts.duration(found.expires_at - now),
+        "is_over": is_over,
+        "role": found.decider_role.name if found.decider_role else _t("whoever decides acts"),
+        "is_own": found.requested_by_id == user.pk,
+    }
+
+
+@sensitive_variables("key")
+def hand_over(request: HttpRequest, object_id: str) -> HttpResponseBase:
+    """Show a new key once, to the person who asked for it."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    user = _user(request)
+    found = act(user, object_id, False)
+    if found is None or found.requested_by_id != user.pk:
+        raise Http404
+    try:
+        key = approvals.fetch_key(act_id=found.pk, user=user, now=clock.now(), address=address_of(request))
+    except errors.NotAllowed:
+        raise PermissionDenied from None
+    except errors.DomainError:
+        messages.error(request, _t("There is no key to fetch (any more). Ask for a new one."))
+        return HttpResponseRedirect(parts.page_url(Act, found.pk))
+    context = {
+        **admin.site.each_context(request),
+        "title": _t("The new key of %s") % key["merchant"],
+        "act": found,
+        "back": parts.page_url(Act, found.pk),
+        "key": key,
+    }
+    response = TemplateResponse(request, "admin/operations/key.html", context)
+    response["Cache-Control"] = "no-store, private"
+    return response
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+for _page in (
+    pages.Page(
+        path="acts-waiting/", name="acts_waiting", view=waiting, permissions=("operations.view_act",)
+    ),
+    pages.Page(
+        path="act-key/<str:object_id>/", name="act_key", view=hand_over,
+        permissions=("operations.ask_rotate_credential",),
+    ),
+):  # fmt: skip
+    pages.add_page(_page)

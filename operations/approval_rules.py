@@ -1,0 +1,109 @@
+"""Which rule says who decides an act, and the rules as first shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.apps.registry import Apps
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib import errors
+from diamondpay.models import User
+from operations import roles
+from operations.models import Act, ApprovalRule
+
+Kind = Act.Kind
+_REVIEW_HOURS = 24
+
+
+class NoRule(errors.DomainError):
+    """No active rule covers the act, so nobody could decide it."""
+
+    code = "no_approval_rule"
+    words = _("No active approval rule says who decides this. A Super Administrator adds one.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """A rule as first shipped. Units: amount in major units of the currency, this amount included."""
+
+    kind: str
+    role: str = roles.FINANCE_STAFF
+    currency: str | None = None
+    amount_from: int = 0
+    expiry_hours: int = 24
+
+
+# Acts on money: finance, within a day. What gives lasting power (terms, keys): administrators. A payout's
+# review is one person's until the amount is large; further currencies are a matter of the administrator.
+SHIPPED = (
+    *(
+        Shipped(kind=kind)
+        for kind in (
+            "fail_payout", "reinitiate_payout", "supplement_payment", "refund_payment", "adjust_balance",
+            "supplement_balance", "freeze_balance", "unfreeze_balance", "transfer_balance",
+        )
+    ),
+    *(
+        Shipped(kind=kind, role=roles.SUPER_ADMINISTRATOR, expiry_hours=72)
+        for kind in ("change_terms", "rotate_credential")
+    ),
+    Shipped(kind="review_payout", currency="CNY", amount_from=100_000),
+    Shipped(kind="review_payout", currency="USDT", amount_from=10_000),
+)  # fmt: skip
+
+
+def ship(*, apps: Apps, using: str) -> None:
+    """Write the shipped rules; called by the migration that brings them, once."""
+    groups = apps.get_model("auth", "Group").objects.using(using)
+    rules = apps.get_model("operations", "ApprovalRule").objects.using(using)
+    for shipped in SHIPPED:
+        rules.create(
+            kind=shipped.kind,
+            role=groups.get(name=shipped.role),
+            currency_id=shipped.currency,
+            amount_from=Decimal(shipped.amount_from),
+            expiry_hours=shipped.expiry_hours,
+        )
+
+
+def find(*, kind: str, currency_id: str | None, amount: Decimal | None) -> ApprovalRule | None:
+    """Return the narrowest active rule for an act; None where there is none.
+
+    Units: amount in major units of the currency, its sign does not matter; None is an act without amount.
+    """
+    size = abs(amount or Decimal(0))
+    rules = ApprovalRule.objects.filter(
+        Q(currency=currency_id) | Q(currency__isnull=True),
+        Q(amount_to=0) | Q(amount_to__gt=size),
+        kind=kind,
+        is_active=True,
+        amount_from__lte=size,
+    )
+    return rules.order_by(F("currency").asc(nulls_last=True), "-amount_from", "id").first()
+
+
+def deciders(*, kind: str, currency_id: str | None, amount: Decimal | None) -> tuple[int | None, timedelta]:
+    """Return the role that decides an act, None for whoever may decide acts, and for how long it waits.
+
+    Only a payout's review may be asked for without a rule: one person may decide it, so two may.
+    Raises: NoRule: what nobody may decide cannot be asked for.
+    """
+    rule = find(kind=kind, currency_id=currency_id, amount=amount)
+    if rule is not None:
+        return rule.role_id, timedelta(hours=rule.expiry_hours)
+    if kind == Kind.REVIEW_PAYOUT:
+        return None, timedelta(hours=_REVIEW_HOURS)
+    raise NoRule
+
+
+def may_decide(user: User, act: Act) -> bool:
+    """Say whether the person's role decides this act; that it was not theirs is asked elsewhere."""
+    if not user.has_perm("operations.decide_act"):
+        return False
+    if user.is_superuser or act.decider_role_id is None:
+        return True
+    return user.groups.filter(Q(pk=act.decider_role_id) | Q(name=roles.SUPER_ADMINISTRATOR)).exists()

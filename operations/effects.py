@@ -1,0 +1,232 @@
+"""What an act changes, as a table of now and afterwards: the same for who asks and, anew, for who decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _t
+
+from diamondpay.lib import clock
+from merchants import credentials
+from merchants.models import Credential, Merchant, MerchantChannel
+from operations import deeds, terms
+from operations.act_pages import Change
+from operations.models import Act
+from records import credit, ledger
+from records.admin import parts
+from records.models import (
+    ManualFreeze,
+    Payment,
+    PaymentStatus,
+    Payout,
+    PayoutStatus,
+    PostingKind,
+)
+
+Evidence = Mapping[str, str]
+Kind = Act.Kind
+ZERO = Decimal(0)
+
+
+def of(kind: str, obj: Any, evidence: Evidence) -> Sequence[Change]:
+    """Return the rows of an act's table, from its frozen evidence and the object as it is now."""
+    return _EFFECTS[Kind(kind)](obj, evidence)
+
+
+def moved(
+    wallet: MerchantChannel, *, available: Decimal = ZERO, frozen: Decimal = ZERO, is_named: bool = False
+) -> list[Change]:
+    """Return what a wallet's balances are and will be. They move by themselves, so they bind nobody."""
+    before = ledger.balances([wallet.pk])[wallet.pk]
+    whose = f"{wallet.merchant}: " if is_named else ""
+    return [
+        Change(
+            label=f"{whose}{word}",
+            before=parts.amount(now, wallet.currency),
+            after=parts.amount(now + delta, wallet.currency),
+            is_binding=False,
+        )
+        for word, now, delta in zip(
+            (_t("available balance"), _t("frozen balance")), before, (available, frozen), strict=True
+        )
+        if delta
+    ]
+
+
+def _adjust(wallet: MerchantChannel, evidence: Evidence) -> list[Change]:
+    return moved(wallet, available=Decimal(evidence["amount"]))
+
+
+def _freeze(wallet: MerchantChannel, evidence: Evidence) -> list[Change]:
+    amount = Decimal(evidence["amount"])
+    return moved(wallet, available=-amount, frozen=amount)
+
+
+def _unfreeze(freeze: ManualFreeze, _evidence: Evidence) -> list[Change]:
+    state = _t("lifted") if freeze.lifted_by_id else _t("in force")
+    rows = moved(freeze.merchant_channel, available=freeze.amount, frozen=-freeze.amount)
+    return [Change(label=_t("freeze"), before=state, after=_t("lifted")), *rows]
+
+
+def _transfer(source: MerchantChannel, evidence: Evidence) -> list[Change]:
+    amount = Decimal(evidence["amount"])
+    destination = MerchantChannel.objects.select_related("merchant", "currency").get(
+        pk=evidence["destination"]
+    )
+    return [
+        *moved(source, available=-amount, is_named=True),
+        *moved(destination, available=amount, is_named=True),
+    ]
+
+
+def _status(order: Payment | Payout, after: Any) -> Change:
+    return Change(label=_t("status"), before=str(order.get_status_display()), after=str(after))
+
+
+def _fail(payout: Payout, _evidence: Evidence) -> list[Change]:
+    debited = payout.debited_amount
+    rows = moved(payout.merchant_channel, available=debited, frozen=-debited)
+    return [_status(payout, PayoutStatus.FAILED.label), *rows]
+
+
+def _reinitiate(payout: Payout, evidence: Evidence) -> list[Change]:
+    count = payout.attempts.count()
+    return [
+        Change(
+            label=_t("attempts at upstreams"),
+            before=_t("%d, the last failed; held") % count if payout.is_held else str(count),
+            after=_t("%d, sent again") % (count + 1),
+        ),
+        Change(label=_t("channel"), before=payout.channel_id, after=evidence["channel"]),
+        Change(
+            label=_t("frozen for this payout"),
+            before=parts.amount(payout.debited_amount, payout.settlement_currency),
+            after=parts.amount(payout.debited_amount, payout.settlement_currency),
+        ),
+    ]
+
+
+def _review(payout: Payout, _evidence: Evidence) -> list[Change]:
+    to = _t("%(amount)s %(unit)s to channel %(channel)s") % {
+        "amount": parts.plain_amount(payout.requested_amount, payout.currency),
+        "unit": payout.currency_id, "channel": payout.channel_id,
+    }  # fmt: skip
+    return [
+        _status(payout, PayoutStatus.IN_PROGRESS.label),
+        Change(label=_t("sent to the upstream"), before=_t("nothing"), after=to),
+    ]
+
+
+def _supplement(payment: Payment, evidence: Evidence) -> list[Change]:
+    amount = Decimal(evidence["amount"])
+    quote, settled = credit.quoted(payment=payment, actual_amount=amount)
+    unit = payment.settlement_currency
+    rows = [
+        _status(payment, PaymentStatus.SUCCESS.label),
+        Change(
+            label=_t("actual amount"),
+            before=parts.amount(payment.actual_amount, payment.currency),
+            after=parts.amount(amount, payment.currency),
+        ),
+        Change(label=_t("fee"), before=parts.amount(payment.fee, unit), after=parts.amount(quote.fee, unit)),
+        Change(
+            label=_t("credited"),
+            before=parts.amount(payment.credited_amount, unit),
+            after=parts.amount(settled - quote.fee, unit),
+        ),
+    ]
+    aside = payment.cases.filter(posting__reversed_by__isnull=True, posting__kind=PostingKind.SUSPENSE)
+    suspended = aside.aggregate(total=Sum("amount"))["total"]
+    if suspended:
+        rows.append(
+            Change(
+                label=_t("set aside in suspense"),
+                before=parts.amount(suspended, payment.currency),
+                after=parts.amount(ZERO, payment.currency),
+            )
+        )
+    return rows + moved(payment.merchant_channel, available=quote.credited)
+
+
+def _refund(payment: Payment, evidence: Evidence) -> list[Change]:
+    settled, fee = payment.settled_amount or ZERO, payment.fee or ZERO
+    unit, returns = payment.settlement_currency, evidence["fee"] == "return"
+    is_refunded = ledger.is_posted(f"payment:{payment.payment_id}:refund")
+    return [
+        Change(
+            label=_t("given back to the payer"),
+            before=parts.amount(payment.actual_amount if is_refunded else ZERO, payment.currency),
+            after=parts.amount(payment.actual_amount, payment.currency),
+        ),
+        Change(
+            label=_t("fee that the platform keeps"),
+            before=parts.amount(fee, unit),
+            after=parts.amount(ZERO if returns else fee, unit),
+        ),
+        _status(payment, payment.get_status_display()),
+        *moved(payment.merchant_channel, available=(fee if returns else ZERO) - settled),
+    ]
+
+
+def _terms(row: Any, evidence: Evidence) -> list[Change]:
+    now = terms.of(row)
+    return [
+        Change(
+            label=row._meta.get_field(name).verbose_name,
+            before=term_words(row, name, now[name]),
+            after=term_words(row, name, value),
+        )
+        for name, value in terms.wanted(evidence).items()
+    ]
+
+
+def term_words(row: Any, name: str, value: str) -> str:
+    """Return a term for reading: the word of a fee type, a plain number with its unit."""
+    if name == "fee_type":
+        return str(dict(row._meta.get_field(name).flatchoices).get(value, value))
+    if name == "fee_permillage":
+        return f"{value} ‰"
+    if name.endswith("_bound") and Decimal(value) == 0:
+        return _t("no limit")
+    return f"{Decimal(value):,f} {terms.currency_of(row).pk}"
+
+
+def _key(merchant: Merchant, evidence: Evidence) -> list[Change]:
+    now = clock.now()
+    live = len(credentials.live(merchant.pk, evidence["api"], now))
+    old = evidence["old_keys"]
+    if old == deeds.KEEP_OLD_KEYS:
+        end = _t("they go on living")
+    elif old == "0":
+        end = _t("end at once")
+    else:
+        end = _t("end after %s") % parts.duration(timedelta(seconds=int(old)))
+    rows = [
+        Change(
+            label=_t("live keys of %s") % Credential.Api(evidence["api"]).label,
+            before=str(live), after=str(1 if old == "0" else live + 1),
+        )
+    ]  # fmt: skip
+    if live:
+        rows.append(Change(label=_t("keys that live now"), before=_t("no end of ours"), after=end))
+    return rows
+
+
+_EFFECTS: Mapping[Act.Kind, Callable[[Any, Evidence], list[Change]]] = {
+    Kind.ADJUST_BALANCE: _adjust,
+    Kind.SUPPLEMENT_BALANCE: _adjust,
+    Kind.FREEZE_BALANCE: _freeze,
+    Kind.UNFREEZE_BALANCE: _unfreeze,
+    Kind.TRANSFER_BALANCE: _transfer,
+    Kind.FAIL_PAYOUT: _fail,
+    Kind.REINITIATE_PAYOUT: _reinitiate,
+    Kind.REVIEW_PAYOUT: _review,
+    Kind.SUPPLEMENT_PAYMENT: _supplement,
+    Kind.REFUND_PAYMENT: _refund,
+    Kind.CHANGE_TERMS: _terms,
+    Kind.ROTATE_CREDENTIAL: _key,
+}

@@ -1,0 +1,79 @@
+"""Why an object's state does not allow an act now, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _t
+
+from diamondpay.lib import errors
+from operations.models import Act
+from records import ledger
+from records.models import ManualFreeze, Payment, PaymentStatus, Payout, PayoutStatus
+
+Kind = Act.Kind
+
+
+def of(*, kind: Act.Kind, obj: Any, object_kind: str, object_id: str) -> errors.Words | None:
+    """Return what stands in the way of asking for an act: the object's state, or the same act that waits."""
+    check = _CHECKS.get(kind)
+    found = check(obj) if check is not None else None
+    if found is not None or kind in _MANY:
+        return found
+    same = Act.objects.filter(kind=kind, object_kind=object_kind, object_id=object_id)
+    if same.filter(state=Act.State.REQUESTED).exists():
+        return _t("This was asked for already and waits for a decision.")
+    return None
+
+
+def _in_progress(payout: Payout) -> str | None:
+    if payout.status != PayoutStatus.IN_PROGRESS:
+        return _t("The payout is not in progress: %s.") % payout.get_status_display()
+    return None
+
+
+def _held(payout: Payout) -> str | None:
+    if payout.status == PayoutStatus.IN_PROGRESS and payout.is_held:
+        return None
+    return _t("Only a held payout, whose last attempt has definitely failed, is sent again.")
+
+
+def _under_review(payout: Payout) -> str | None:
+    if payout.status != PayoutStatus.UNDER_REVIEW:
+        return _t("The payout is not under review: %s.") % payout.get_status_display()
+    return None
+
+
+def _not_paid(payment: Payment) -> str | None:
+    if payment.status == PaymentStatus.SUCCESS:
+        return _t("The deposit is Success already; nothing is missing.")
+    return None
+
+
+def _refundable(payment: Payment) -> str | None:
+    if payment.status != PaymentStatus.SUCCESS:
+        return _t("Only a deposit that is Success can be refunded.")
+    if ledger.is_posted(f"payment:{payment.payment_id}:refund"):
+        return _t("The deposit was refunded already.")
+    return None
+
+
+def _in_force(freeze: ManualFreeze) -> str | None:
+    return _t("This freeze was lifted already.") if freeze.lifted_by_id is not None else None
+
+
+_CHECKS: Mapping[Act.Kind, Callable[[Any], str | None]] = {
+    Kind.FAIL_PAYOUT: _in_progress,
+    Kind.REINITIATE_PAYOUT: _held,
+    Kind.REVIEW_PAYOUT: _under_review,
+    Kind.SUPPLEMENT_PAYMENT: _not_paid,
+    Kind.REFUND_PAYMENT: _refundable,
+    Kind.UNFREEZE_BALANCE: _in_force,
+}
+# Acts of which several may wait for one object: a wallet is adjusted many times.
+_MANY = frozenset(
+    {
+        Kind.ADJUST_BALANCE, Kind.SUPPLEMENT_BALANCE, Kind.FREEZE_BALANCE, Kind.TRANSFER_BALANCE,
+    }
+)  # fmt: skip

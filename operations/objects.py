@@ -1,0 +1,87 @@
+"""The objects that acts are done to, as a person may see them.
+
+Each function returns the object of an address, or None where there is none for this person; with
+`is_locked` it runs in the deed's transaction and locks the row until its end.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from channels.models import Channel, ChannelService
+from diamondpay.models import User
+from merchants.models import Merchant, MerchantChannel, MerchantService, ServiceBound
+from records import filters
+from records.models import ManualFreeze, Payment, Payout
+
+Load = Callable[[User, str, bool], Any]
+_ORDER = ("currency", "settlement_currency", "merchant", "service", "channel", "merchant_channel")
+
+
+def _found(user: User, rows: QuerySet[Any], is_locked: bool, **key: object) -> Any:
+    # What many orders refer to (wallets, merchants) is locked so that new orders need not wait.
+    locked = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
+    return filters.visible_to(user, locked).filter(**key).first()
+
+
+def wallet(user: User, object_id: str, is_locked: bool) -> MerchantChannel | None:
+    """Return a wallet by its number."""
+    rows = MerchantChannel.objects.select_related("merchant", "channel", "currency")
+    found: MerchantChannel | None = _found(user, rows, is_locked, pk=object_id.upper())
+    return found
+
+
+def payment(user: User, object_id: str, is_locked: bool) -> Payment | None:
+    """Return a deposit by its order number."""
+    rows = Payment.objects.select_related(*_ORDER)
+    found: Payment | None = _found(user, rows, is_locked, payment_id=object_id.upper())
+    return found
+
+
+def payout(user: User, object_id: str, is_locked: bool) -> Payout | None:
+    """Return a payout by its order number."""
+    rows = Payout.objects.select_related(*_ORDER)
+    found: Payout | None = _found(user, rows, is_locked, payout_id=object_id.upper())
+    return found
+
+
+def freeze(user: User, object_id: str, is_locked: bool) -> ManualFreeze | None:
+    """Return a manual freeze by its request id."""
+    rows = ManualFreeze.objects.select_related("merchant_channel", "currency", "merchant_channel__merchant")
+    found: ManualFreeze | None = _found(user, rows, is_locked, request_id=object_id)
+    return found
+
+
+def merchant(user: User, object_id: str, is_locked: bool) -> Merchant | None:
+    """Return a merchant by its id."""
+    found: Merchant | None = _found(user, Merchant.objects.all(), is_locked, pk=object_id.upper())
+    return found
+
+
+def _row(rows: QuerySet[Any], user: User, object_id: str, is_locked: bool) -> Any:
+    is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
+    return _found(user, rows, is_locked, pk=int(object_id)) if is_number else None
+
+
+def _channel(user: User, object_id: str, is_locked: bool) -> Channel | None:
+    found: Channel | None = _found(user, Channel.objects.select_related("currency"), is_locked, pk=object_id)
+    return found
+
+
+# What has terms, by the name of its model.
+WITH_TERMS: Mapping[str, Load] = {
+    "merchantservice": functools.partial(
+        _row, MerchantService.objects.select_related("merchant", "service__currency")
+    ),
+    "servicebound": functools.partial(
+        _row, ServiceBound.objects.select_related("merchant_channel__currency", "service")
+    ),
+    "channel": _channel,
+    "channelservice": functools.partial(
+        _row, ChannelService.objects.select_related("channel__currency", "service")
+    ),
+}

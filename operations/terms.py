@@ -1,0 +1,118 @@
+"""Fees, limits and bounds: what may be changed by an act, and the change exactly as it was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Currency
+from diamondpay import audit
+from diamondpay.lib import errors, money
+from diamondpay.models import User
+
+_FEES = ("fee_type", "fee_permillage", "fee_fixed")
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "merchantservice": (*_FEES, "single_limit_lower_bound", "single_limit_upper_bound"),
+    "servicebound": ("lower_bound", "upper_bound"),
+    "channel": (
+        "payment_lower_bound", "payment_upper_bound", "payout_lower_bound", "payout_upper_bound",
+    ),
+    "channelservice": (*_FEES, "lower_bound", "upper_bound"),
+}  # fmt: skip
+# A lower bound and its upper one.
+PAIRS = (
+    ("single_limit_lower_bound", "single_limit_upper_bound"), ("lower_bound", "upper_bound"),
+    ("payment_lower_bound", "payment_upper_bound"), ("payout_lower_bound", "payout_upper_bound"),
+)  # fmt: skip
+_BEFORE, _AFTER = "before.", "after."
+
+
+class Stale(errors.DomainError):
+    """What the act would change is no longer as it was when the act was asked for."""
+
+    code = "stale"
+    words = _("The terms have changed since this was asked for. Reject it and ask again.")
+
+
+def kind_of(row: models.Model) -> str:
+    """Return the name by which a row's kind of terms goes."""
+    return str(row._meta.model_name)
+
+
+def of(row: models.Model) -> dict[str, str]:
+    """Return the terms of a row as texts: plain decimals, codes."""
+    return {name: text(getattr(row, name)) for name in FIELDS[kind_of(row)]}
+
+
+def text(value: object) -> str:
+    """Return a term as it stands in evidence."""
+    return money.plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def currency_of(row: Any) -> Currency:
+    """Return the currency in which a row's amounts are."""
+    for path in ("service__currency", "merchant_channel__currency", "channel__currency", "currency"):
+        found = row
+        for part in path.split("__"):
+            found = getattr(found, part, None)
+        if isinstance(found, Currency):
+            return found
+    raise LookupError(f"{row!r} has no currency")
+
+
+def evidence(row: models.Model, wanted: Mapping[str, object]) -> dict[str, str]:
+    """Return the evidence of a change: every term as it is, and those that will be another."""
+    before = of(row)
+    after = {name: text(value) for name, value in wanted.items()}
+    return {
+        **{f"{_BEFORE}{name}": value for name, value in before.items()},
+        **{f"{_AFTER}{name}": value for name, value in after.items() if value != before[name]},
+    }
+
+
+def wanted(found: Mapping[str, str]) -> dict[str, str]:
+    """Return the terms that the evidence changes, as they will be."""
+    return {name.removeprefix(_AFTER): value for name, value in found.items() if name.startswith(_AFTER)}
+
+
+def faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
+    """Return what is wrong with the evidence of a change: nothing changed, or names that are no terms."""
+    fields = FIELDS.get(kind, ())
+    known = {f"{prefix}{name}" for name in fields for prefix in (_BEFORE, _AFTER)}
+    if not set(found) <= known or not {f"{_BEFORE}{name}" for name in fields} <= set(found):
+        return {"evidence": _("These are not the terms of this object.")}
+    return {} if wanted(found) else {"evidence": _("Nothing would change.")}
+
+
+def is_stale(row: models.Model, found: Mapping[str, str]) -> bool:
+    """Say whether a row's terms are others than those of which the change was asked for."""
+    return any(found.get(f"{_BEFORE}{name}") != value for name, value in of(row).items())
+
+
+def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: str, now: datetime) -> None:
+    """Set the terms exactly as the evidence says, with their audit row. `row` was locked in this transaction.
+
+    Raises: Stale when they are no longer as the evidence says they were.
+    """
+    if is_stale(row, found):
+        raise Stale
+    changes = wanted(found)
+    for name, value in changes.items():
+        field: Any = row._meta.get_field(name)
+        setattr(row, name, field.to_python(value))
+    row.save(update_fields=list(changes))
+    audit.write(
+        action=f"{kind_of(row)}.change",
+        object_kind=kind_of(row),
+        object_id=str(row.pk),
+        user=user,
+        reason=reason,
+        now=now,
+        before={name: found[f"{_BEFORE}{name}"] for name in changes},
+        after=dict(changes),
+    )
