@@ -22,10 +22,10 @@ def waiting_acts(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     """Show what was asked for and nobody has decided."""
     if filters.confined_to(request.user) is not None:
         return None
-    waiting = Act.objects.filter(state=Act.State.REQUESTED).select_related("requested_by")
+    waiting = Act.objects.filter(state=Act.State.REQUESTED).select_related("requested_by", "currency")
     columns = (
-        _act.page("id", label=_("act")), _act.text("kind"), _act.text("object_id"),
-        _act.text("requested_by"), _act.moment("requested_at"),
+        _act.page("id", label=_("act")), _act.text("kind"), _act.text("object_name"),
+        _act.money("amount"), _act.text("requested_by"), _act.moment("requested_at"),
     )  # fmt: skip
     return home.table(
         title=_("Acts waiting for a decision"),
