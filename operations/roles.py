@@ -173,6 +173,13 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     MERCHANT_USER: _FILES,
 }
 
+# Came with the migration `0050_rate_roles`. Making a rate changes what every later order is worth.
+RATES: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: ("channels.view_exchangerate", "channels.add_exchangerate"),
+    FINANCE_STAFF: ("channels.view_exchangerate", "channels.add_exchangerate"),
+    OPERATIONS_STAFF: ("channels.view_exchangerate",),
+}
+
 
 def give(*, apps: Apps, using: str, permissions: Mapping[str, tuple[str, ...]]) -> None:
     """Give each role its permissions, making the role where it is missing; take nothing away.

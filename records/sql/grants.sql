@@ -15,7 +15,7 @@ FROM :app_role;
 
 -- Written once.
 REVOKE UPDATE, DELETE ON
-    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, diamondpay_auditrow
+    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, diamondpay_auditrow, channels_exchangerate
 FROM :app_role;
 
 -- Never removed, and only the columns that may move.
