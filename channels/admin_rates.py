@@ -45,7 +45,7 @@ class ExchangeRateForm(LockedForm):
     def clean(self) -> dict[str, Any]:
         """Refuse what is no rate, beside its field."""
         cleaned = super().clean()
-        given = {name: cleaned.get(name) for name in ("base", "quote", "rate", "reason")}
+        given: dict[str, Any] = {name: cleaned.get(name) for name in ("base", "quote", "rate", "reason")}
         if all(value is not None for value in given.values()):
             faults = rates.faults(
                 base=given["base"].pk,
@@ -85,13 +85,15 @@ class ExchangeRateAdmin(AuditedAdmin):
             base=OuterRef("base"), quote=OuterRef("quote"), valid_from__gt=OuterRef("valid_from")
         ).order_by("valid_from")
         found: QuerySet[Any] = super().get_queryset(request)
-        return found.annotate(valid_until=Subquery(following.values("valid_from")[:1])).annotate(
+        ended = found.annotate(valid_until=Subquery(following.values("valid_from")[:1]))
+        told: QuerySet[Any] = ended.annotate(
             state=Case(
                 When(valid_from__gt=Now(), then=Value("future")),
                 When(valid_until__lte=Now(), then=Value("past")),
                 default=Value("current"),
             )
         )
+        return told
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody changes a rate: a new one is added."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -109,10 +110,11 @@ def test_adding_one_leaves_an_audit_row_that_says_all(finance: User) -> None:
 
 def test_the_application_may_not_rewrite_the_history() -> None:
     made = add("7.47", now=clock.now())
-    for write in (
-        lambda: ExchangeRate.objects.filter(pk=made.pk).update(rate=Decimal(8)),
-        lambda: ExchangeRate.objects.filter(pk=made.pk)._raw_delete("default"),
-    ):
+    rows = ExchangeRate.objects.filter(pk=made.pk)
+    writes: list[Callable[[], object]] = [
+        lambda: rows.update(rate=Decimal(8)), lambda: rows._raw_delete("default"),
+    ]  # fmt: skip
+    for write in writes:
         with pytest.raises(DatabaseError) as refused, transaction.atomic():
             write()
         assert transactions.sqlstate(refused.value) == "42501"

@@ -33,7 +33,7 @@ def test_the_five_roles_are_there() -> None:
 def test_each_role_holds_exactly_what_is_declared(role: str) -> None:
     permissions = Group.objects.get(name=role).permissions.select_related("content_type")
     found = {f"{permission.content_type.app_label}.{permission.codename}" for permission in permissions}
-    assert found == {*roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ())}
+    assert found == {*roles.PERMISSIONS[role], *roles.EXPORTS.get(role, ()), *roles.RATES.get(role, ())}
 
 
 def test_operations_staff_hold_the_global_pair_and_merchant_users_the_own_one() -> None:
