@@ -31,6 +31,7 @@ _SECONDS_BY_TASK = {
     "records.tasks.query_orders": 10,
     "records.tasks.build_exports": 10,
     "merchants.tasks.end_debug_mode": 60,
+    "merchants.tasks.forget_signed_calls": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

@@ -25,12 +25,12 @@ class OpenedLink:
     expires_at: datetime
 
 
-def payment_page(payment: Payment) -> str:
-    """Return the whole address of a deposit's payment page, good for 10 minutes from its creation.
+def payment_page(payment: Payment, *, seconds: int | None = None) -> str:
+    """Return the whole address of a deposit's payment page, good for 10 minutes (or `seconds`) from then.
 
     The same for every repeat of the call that made the deposit.
     """
-    expires_at = payment.created_at + timedelta(seconds=LINK_SECONDS)
+    expires_at = payment.created_at + timedelta(seconds=LINK_SECONDS if seconds is None else seconds)
     token = crypto.seal_token(_SHAPE.pack(payment.pk, int(expires_at.timestamp())), _CONTEXT)
     return f"{settings.PUBLIC_URL}{reverse('portal-payment', kwargs={'opaque': token})}"
 
