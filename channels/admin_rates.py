@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -23,7 +24,11 @@ from diamondpay.models import User
 
 _rate = Columns(ExchangeRate)
 _TONES = {"current": "success", "future": "review", "past": "closed"}
-_WORDS = {"current": _("in force"), "future": _("from then on"), "past": _("over")}
+_WORDS = {"current": _("in force"), "future": _("to come"), "past": _("over")}
+
+
+def _in_words(row: ExchangeRate) -> str:
+    return str(row)
 
 
 class ExchangeRateForm(LockedForm):
@@ -38,24 +43,26 @@ class ExchangeRateForm(LockedForm):
         super().__init__(*args, **kwargs)
         if "valid_from" in self.fields:
             self.fields["valid_from"].required = False
-            self.fields["valid_from"].help_text = _("Empty: from now on.")
+            self.fields["valid_from"].help_text = _(
+                "Empty: from now on. Otherwise such as 2026-12-01 and 09:00, in your time zone."
+            )
         if "rate" in self.fields:
             self.fields["rate"].help_text = _("Such as 7.47 for 1 MTC = 7.47 CNY.")
 
     def clean(self) -> dict[str, Any]:
         """Refuse what is no rate, beside its field."""
         cleaned = super().clean()
-        given: dict[str, Any] = {name: cleaned.get(name) for name in ("base", "quote", "rate", "reason")}
-        if all(value is not None for value in given.values()):
-            faults = rates.faults(
-                base=given["base"].pk,
-                quote=given["quote"].pk,
-                rate=given["rate"],
-                reason=given["reason"],
-                valid_from=cleaned.get("valid_from"),
-                now=clock.now(),
-            )
-            for name, words in faults.items():
+        # A field that Django has refused is missing here; what is wrong with the others is told all the same.
+        found = rates.faults(
+            base=getattr(cleaned.get("base"), "pk", ""),
+            quote=getattr(cleaned.get("quote"), "pk", ""),
+            rate=cleaned.get("rate", Decimal(0)),
+            reason=cleaned.get("reason", ""),
+            valid_from=cleaned.get("valid_from"),
+            now=clock.now(),
+        )
+        for name, words in found.items():
+            if cleaned.get(name) is not None:
                 self.add_error(name, str(words))
         return cleaned
 
@@ -66,7 +73,7 @@ class ExchangeRateAdmin(AuditedAdmin):
 
     form = ExchangeRateForm
     list_display = (
-        _rate.page("id", label=_("number")), "base_id", _rate.number("rate"), "quote_id",
+        _rate.page("id", label=_("number")), _rate.computed(_in_words, name="rate", label=_("rate")),
         _rate.computed(
             lambda row: admin_columns.badge(row.state, _TONES[row.state], _WORDS),
             name="state", label=_("state"),

@@ -73,6 +73,14 @@ def test_a_bad_rate_is_told_beside_its_field_and_kept_on_the_page(
     assert (ExchangeRate.objects.count(), AuditRow.objects.count()) == (0, 0)
 
 
+def test_every_fault_is_told_at_once_in_words_for_people(client: Client, finance: User) -> None:
+    client.force_login(finance)
+    response = client.post(reverse(ADD), typed(base="", quote="", rate="0", reason=""))
+    found = errors(response)
+    assert sorted(found) == ["base", "quote", "rate", "reason"]
+    assert found["rate"] == ["Give a rate above 0."]
+
+
 def test_the_second_of_two_for_one_moment_changes_nothing(client: Client, finance: User) -> None:
     client.force_login(finance)
     tomorrow = (clock.now() + timedelta(days=1)).date().isoformat()
@@ -89,7 +97,8 @@ def test_the_list_says_which_rate_is_in_force(client: Client, finance: User) -> 
     make("8", hours=1)
     client.force_login(finance)
     page = client.get(reverse(LIST)).content.decode()
-    words = [page.index(word) for word in ("from then on", "in force", "over")]
+    assert "1 MTC = 7.47 CNY" in page
+    words = [page.index(word) for word in ("to come", "in force", "over")]
     assert words == sorted(words)
     assert page.count('class="badge success"') == 1
 

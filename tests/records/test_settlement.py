@@ -7,6 +7,8 @@ from decimal import Decimal
 import psycopg
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 
 from channels import rates
 from channels.models import Channel
@@ -15,6 +17,7 @@ from merchants import registration
 from merchants.models import MerchantService
 from operations import routing
 from records import checks, credit, payments, payouts
+from records.admin import facts
 from records.models import Actor, Case, Payment, Payout, PayoutAttempt, Posting, UpstreamCallback
 from tests import factories
 from tests.support.desk import Desk, desk, system_balance, upstream
@@ -179,6 +182,18 @@ def test_an_amount_quoted_in_units_is_kept_beside_its_price(abroad: Desk) -> Non
         abroad.deposit("1.001", quoted_in="MTC")
     with pytest.raises(errors.InvalidInput):
         abroad.deposit("1", quoted_in="XXX")
+
+
+def test_the_order_page_explains_the_price_and_finds_the_fee_right(abroad: Desk, client: Client) -> None:
+    abroad.fund("200")
+    payout = abroad.payout("100", quoted_in="MTC")
+    assert facts.fee_words(payout) == "8 ‰ of 100.00 = 0.80, rounded half up"
+    assert facts.fee_by_rule(payout) == payout.fee
+    client.force_login(factories.make_finance())
+    page = client.get(reverse("admin:records_payout_change", args=[payout.pk])).content.decode()
+    for words in ("1 MTC = 7.47 CNY", "requested ÷ rate + fee", "Asked for", "100.80", "747.00"):
+        assert words in page
+    assert "The stored fee is" not in page
 
 
 def test_a_price_of_one_between_two_currencies_still_rounds_to_the_settlement_l9(desk: Desk) -> None:

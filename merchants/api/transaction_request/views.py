@@ -5,9 +5,11 @@ Source: transaction-request-api.md, Endpoints.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -26,6 +28,8 @@ from operations import offers, placement
 from records import requests
 from records.dialects import transaction_request as dialect
 from records.models import Payment, PaymentStatus, Payout, SignType, Source
+
+logger = logging.getLogger(__name__)
 
 EXPIRY_SECONDS = 2 * 3600
 LANGUAGES = ("en", "zh_CN", "zh_TW")
@@ -51,7 +55,7 @@ class MerchantView(APIView):
         """Keep the first answer to a signed body, and sign whatever is said to a caller who is known."""
         final = response
         if self.taken is not None and self.taken.answer_status is None and _is_worth_keeping(final):
-            signed_calls.keep(taken=self.taken, status=final.status_code, answer=final.content)
+            self._keep(self.taken, final)
         if self.call is not None:
             final[ANSWER_SIGNATURE] = dialect.answer_signature(
                 secret=self.call.secret,
@@ -60,6 +64,13 @@ class MerchantView(APIView):
                 body=final.content,
             )
         return final
+
+    def _keep(self, taken: signed_calls.Taken, response: HttpResponse) -> None:
+        try:
+            signed_calls.keep(taken=taken, status=response.status_code, answer=response.content)
+        except DatabaseError:
+            # What was done is done and must be answered; the same call again is carried out as a repeat.
+            logger.exception("The answer to a signed call could not be kept.")
 
     def begin(self, request: Request) -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""

@@ -12,9 +12,9 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from diamondpay import environment
+from diamondpay import celery, environment
 from diamondpay.lib import clock, signing
-from merchants import credentials, signed_calls
+from merchants import credentials, signed_calls, tasks
 from merchants.models import AllowedAddress, Credential, Merchant, SignedCall
 from records.models import Payment
 from tests.merchants.api.transaction_request.conftest import (
@@ -226,3 +226,9 @@ def test_another_merchants_order_is_unknown(caller: Caller, make_caller: MakeCal
 def test_an_address_that_is_none_answers_in_the_envelope(path: str, db: None) -> None:
     response = Client().get(BASE + path)
     assert (response.status_code, response.json()["statusCode"]) == (404, "NOT_FOUND")
+
+
+def test_beat_asks_for_the_forgetting() -> None:
+    assert celery.BEAT_SCHEDULE["merchants.tasks.forget_signed_calls"]["schedule"] == 60
+    tasks.forget_signed_calls(sent_at="ignored")
+    assert tasks.forget_signed_calls.name == "merchants.tasks.forget_signed_calls"
