@@ -63,6 +63,8 @@ _HIDDEN = frozenset(
     {
         "channels.channel",
         "channels.channelservice",
+        "channels.exchangerate",
+        "merchants.signedcall",
         "records.upstreamcallback",
         "records.platformtotal",
         "records.accountdelta",

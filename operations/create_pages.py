@@ -145,11 +145,11 @@ def _review(request: HttpRequest, desk: Desk, *, order_no: str, now: datetime) -
     except errors.DomainError as refusal:
         complaints = create_desk.complaints_of(refusal)
         return _form(request, desk, order_no=order_no, complaints=complaints, now=now)
-    reviewed = create_tokens.Reviewed(entry=desk.entry, order_no=order_no, fee=terms.fee)
+    reviewed = create_tokens.Reviewed(entry=desk.entry, order_no=order_no, fee=terms.worth.fee)
     context = {
         **_frame(desk.kind),
         **admin.site.each_context(request),
-        **create_words.review(desk, order=order, fee=terms.fee),
+        **create_words.review(desk, order=order, worth=terms.worth),
         "title": desk.kind.title,
         "order_no": order_no,
         "sealed": create_tokens.sealed(reviewed, kind=desk.kind, user=desk.user),
