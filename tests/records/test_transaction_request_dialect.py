@@ -15,13 +15,13 @@ from pytest_django import Settings
 from channels.upstreams.base import CallbackAnswer
 from diamondpay.lib import clock, crypto
 from merchants import credentials
-from records import notifications, payments, payouts
+from records import attempts, notifications, payments, payouts
 from records.dialects import transaction_request as dialect
 from records.models import Actor, Notification, Payment, PaymentStatus, Payout, PayoutStatus
 from tests import factories
 from tests.support import callbacks
 from tests.support.desk import Desk, desk, upstream
-from tests.support.scripted_upstream import refused, unknown
+from tests.support.scripted_upstream import accepted, refused, unknown
 
 __all__ = ["desk", "upstream"]
 pytestmark = pytest.mark.django_db
@@ -205,14 +205,10 @@ def test_a_held_payout_that_is_sent_again_is_told_in_progress_once(desk: Desk) -
     again = payouts.reinitiate(
         payout_pk=order.pk, channel_id="scripted", user=factories.make_operator(), reason="x", now=clock.now()
     )
-    payouts.attempts.claim_sending(attempt_pk=again.pk, now=clock.now())
-    accepted = desk.upstream.take(_request(again.reference))
-    payouts.submitted(attempt_pk=again.pk, submission=accepted, now=clock.now())
+    attempts.claim_sending(attempt_pk=again.pk, now=clock.now())
+    answer = accepted(f"UP-{again.reference}")
+    payouts.submitted(attempt_pk=again.pk, submission=answer, now=clock.now())
     assert words(order) == ["InProgress"]
-
-
-def _request(reference: str) -> object:
-    return type("Request", (), {"reference": reference})()
 
 
 def test_a_webhook_is_proven_by_an_independent_receiver(
