@@ -49,8 +49,9 @@ def in_review(desk: Desk) -> Payout:
 
 
 def audited() -> list[tuple[str, str, int | None, str | None, str]]:
-    """Return what orders' audit rows say."""
-    rows = AuditRow.objects.filter(object_kind__in=["payment", "payout"]).order_by("pk")
+    """Return what orders' audit rows say was done; what was refused is proved with the refusals."""
+    done = AuditRow.objects.filter(is_refused=False, object_kind__in=["payment", "payout"])
+    rows = done.order_by("pk")
     return list(rows.values_list("action", "object_id", "user", "address", "reason"))
 
 
