@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from channels.upstreams.base import Adapter
+from channels.upstreams.gateway.adapter import GatewayAdapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
 
 ADAPTERS: dict[str, type[Adapter]] = {
+    "gateway": GatewayAdapter,
     "sandbox": SandboxAdapter,
     "transaction_request": TransactionRequestAdapter,
 }

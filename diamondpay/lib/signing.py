@@ -117,6 +117,15 @@ def verify_access(*, access_key: str, secret_key: str, timestamp: str, signature
     return equal(wanted, signature)
 
 
+def answer_signature(*, secret: str, call: str, status: int, body: bytes) -> str:
+    """Return the signature of an answer, upper-case hex: it covers status, body and the call itself.
+
+    `call` is what was unique in the call: its signature, or the name that it gave itself.
+    """
+    message = f"{call}_{status}_".encode() + body
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().upper()
+
+
 def webhook_headers(*, secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the Standard Webhooks headers of a notification.
 

@@ -9,8 +9,6 @@ Source: transaction-request-api.md.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,8 +126,7 @@ def answer_signature(*, secret: str, request_signature: str, status: int, body: 
 
     An addition of ours, in a header that a client may ignore: a "no" that is not signed proves nothing.
     """
-    message = f"{request_signature}_{status}_".encode() + body
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().upper()
+    return signing.answer_signature(secret=secret, call=request_signature, status=status, body=body)
 
 
 @dataclass(frozen=True, slots=True)

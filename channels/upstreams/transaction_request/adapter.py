@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from channels.upstreams import masking, transport
+from channels.upstreams import masking, setting_values, transport
 from channels.upstreams.base import (
     CallbackAnswer,
     CallbackMessage,
@@ -30,7 +30,6 @@ from channels.upstreams.base import (
 )
 from channels.upstreams.transaction_request import signing, wire
 
-TIMEOUT_SECONDS_MAX = 15.0
 BASE_PATH = "/api/v2/merchant"
 _KEY_HEADERS = ("access_key", "access-key")
 _TRADE_TYPES = {Direction.DEPOSIT: "Deposit", Direction.PAYOUT: "Withdraw"}
@@ -93,13 +92,13 @@ class TransactionRequestAdapter:
 
         Raises: ValueError naming the setting that is missing or makes no sense.
         """
-        self._access_key = _required(settings, "access_key")
-        self._secret_key = _required(settings, "secret_key")
-        self._is_signed = _one_of(settings, "signed_answers", ("yes", "no")) == "yes"
-        self._key_header = _one_of(settings, "key_header", _KEY_HEADERS)
-        self._base_url = _base_url(settings.get("base_url", ""), is_signed=self._is_signed)
+        self._access_key = setting_values.required(settings, "access_key")
+        self._secret_key = setting_values.required(settings, "secret_key")
+        self._is_signed = setting_values.one_of(settings, "signed_answers", ("yes", "no")) == "yes"
+        self._key_header = setting_values.one_of(settings, "key_header", _KEY_HEADERS)
+        self._base_url = setting_values.base_url(settings, is_signed=self._is_signed)
         self._methods = _methods(settings.get("payment_methods", ""))
-        self._timeout_seconds = _timeout_seconds(settings.get("timeout_seconds", ""))
+        self._timeout_seconds = setting_values.timeout_seconds(settings)
 
     def submit_payment(self, request: PaymentRequest) -> Submission:
         """Place a deposit. Returns UNKNOWN for whatever is not a proven, readable yes or no."""
@@ -344,40 +343,8 @@ def _moved(data: Mapping[str, object], state: UpstreamState, direction: Directio
     return wire.amount(data, _MOVED[direction]) if state is UpstreamState.PAID else None
 
 
-def _required(settings: Mapping[str, str], name: str) -> str:
-    value = settings.get(name, "").strip()
-    if not value or not value.isascii() or not value.isprintable():
-        raise ValueError(f"The setting {name} is missing or holds characters other than plain ASCII.")
-    return value
-
-
-def _one_of(settings: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    value = settings.get(name, "").strip() or choices[0]
-    if value not in choices:
-        raise ValueError(f"The setting {name} must be {' or '.join(choices)}.")
-    return value
-
-
-def _base_url(value: str, *, is_signed: bool) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise ValueError("The setting base_url must be an address such as https://pay.example.com.")
-    if parts.scheme != "https" and not is_signed:
-        raise ValueError("Without signed answers the setting base_url must begin with https://.")
-    # urlsplit only reads the port when asked, and then refuses nonsense with a ValueError.
-    _ = parts.port
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
 def _methods(value: str) -> int:
     text = value.strip() or "1"
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 31):
         raise ValueError("The setting payment_methods must be a number from 1 to 31.")
     return int(text)
-
-
-def _timeout_seconds(value: str) -> float:
-    seconds = float(value) if value.strip() else TIMEOUT_SECONDS_MAX
-    if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
-        raise ValueError("The setting timeout_seconds must be above 0 and at most 15.")
-    return seconds

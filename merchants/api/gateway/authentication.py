@@ -5,8 +5,9 @@ Source: gateway-api.md, sections 1 and 2.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,11 @@ from records.models import SignType
 # Verified against when there is no merchant, so that an unknown one takes as long as a wrong signature.
 _NOBODY = "0" * credentials.KEY_LENGTH
 _MILLISECONDS = 10**11
+# What a GET may call itself: long enough to be named once, and nothing that would be ambiguous when signed.
+_CALL = re.compile(r"[A-Za-z0-9-]{16,64}", re.ASCII)
+
+# Is told whose credential a call proved, and what the answer to it must be signed with.
+OnKnown = Callable[[Credential, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,13 @@ class TokenCall:
 
 
 def signed_call(
-    request: HttpRequest, *, known_names: Collection[str], required_names: Collection[str]
+    request: HttpRequest,
+    *,
+    known_names: Collection[str],
+    required_names: Collection[str],
+    on_known: OnKnown,
 ) -> SignedCall:
-    """Read a POST and find out who signed it.
+    """Read a POST and find out who signed it; `on_known` hears who it is before anything is refused.
 
     Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; MerchantDisabled.
     """
@@ -75,6 +85,7 @@ def signed_call(
             now=caller.now,
         )
         raise ApiError("0004")
+    on_known(credential, str(params["sign"]))
     merchant = credential.merchant
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
         raise ApiError("0004", _("MD5 is not switched on for this merchant; sign with HMAC-SHA256."))
@@ -83,8 +94,8 @@ def signed_call(
     return SignedCall(now=caller.now, merchant=merchant, params=params, sign_type=str(sign_type))
 
 
-def token_call(request: HttpRequest) -> TokenCall:
-    """Find out whose token a GET carries.
+def token_call(request: HttpRequest, *, on_known: OnKnown) -> TokenCall:
+    """Find out whose token a GET carries; `on_known` hears who it is if the call has a name.
 
     Raises: ApiError; TooManyRequests; MerchantDisabled.
     """
@@ -99,6 +110,9 @@ def token_call(request: HttpRequest) -> TokenCall:
         revoked.note_token(token, address=address, now=caller.now)
         raise ApiError("0006")
     credential = caller.credentials[0]
+    call = request.META.get("HTTP_X_CALL_ID", "")
+    if _CALL.fullmatch(call):
+        on_known(credential, call)
     _check_caller(caller, credential, address)
     return TokenCall(now=caller.now, merchant=credential.merchant, credential=credential)
 

@@ -36,6 +36,7 @@ class CreatePayout(views.GatewayView):
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
+            on_known=self.note_caller,
         )
         payout = placement.place_payout(order=self._order(call), now=call.now)
         if payout.status == PayoutStatus.FAILED:
@@ -93,7 +94,7 @@ class ListPayouts(views.GatewayView):
 
     def get(self, request: Request) -> HttpResponse:
         """List payouts."""
-        call = authentication.token_call(request)
+        call = authentication.token_call(request, on_known=self.note_caller)
         page = parameters.page(
             request.query_params, order_id_name="payout_id", merchant_order_no_name="payout_cl_id"
         )
@@ -135,7 +136,7 @@ class PayoutDetail(views.GatewayView):
     @schema.one_payout
     def get(self, request: Request, payout_cl_id: str) -> HttpResponse:
         """Read one payout."""
-        call = authentication.token_call(request)
+        call = authentication.token_call(request, on_known=self.note_caller)
         rows: list[queries.PayoutRow] = []
         if characters.bad_order_character(payout_cl_id) is None:
             wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payout_cl_id)

@@ -12,9 +12,10 @@ import pytest
 
 from channels.upstreams import registry
 from channels.upstreams.base import Party, PaymentRequest, PayoutRequest
-from tests.channels.upstreams import transaction_upstream
-from tests.channels.upstreams.drivers import Driver, SandboxDriver, TransactionRequestDriver
+from tests.channels.upstreams import gateway_upstream, transaction_upstream
+from tests.channels.upstreams.drivers import Driver, GatewayDriver, SandboxDriver, TransactionRequestDriver
 from tests.support.callbacks import CallbackReceiver
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -24,10 +25,22 @@ def transaction_request_upstream() -> Iterator[transaction_upstream.Upstream]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def gateway_process(
+    django_db_setup: None, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[gateway_upstream.GatewayUpstream]:
+    """One DiamondPay for all tests of this process; drivers reset it."""
+    home = tmp_path_factory.mktemp("gateway")
+    with gateway_upstream.running(home=home, sandbox=sandbox_process) as found:
+        yield found
+
+
 @pytest.fixture(params=registry.names())
 def upstream(request: pytest.FixtureRequest) -> Driver:
     """A running upstream of each kind in the registry."""
     match request.param:
+        case "gateway":
+            return GatewayDriver(request.getfixturevalue("gateway_process"))
         case "sandbox":
             return SandboxDriver(request.getfixturevalue("sandbox"))
         case "transaction_request":

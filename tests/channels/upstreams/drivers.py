@@ -6,13 +6,16 @@ works: it makes the real upstream do what the contract has words for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
-from channels.upstreams.base import Adapter
+from channels.upstreams.base import Adapter, PaymentRequest
+from channels.upstreams.gateway.adapter import GatewayAdapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
-from tests.channels.upstreams import transaction_upstream
+from tests.channels.upstreams import gateway_upstream, transaction_upstream
+from tests.channels.upstreams.gateway_upstream import GatewayUpstream
 from tests.support.sandbox import Sandbox
 
 # What an upstream can do after it made the order and before its yes has reached us.
@@ -26,12 +29,22 @@ class Driver(Protocol):
     currency: str
     # Whether the yes to a callback stands in the text of the answer, or its HTTP status is enough.
     reads_answers: bool
+    # How many decimals of an amount the protocol can carry.
+    decimals_max: int
+    # The longest pause between a callback and its repeat.
+    repeat_seconds_max: float
 
     def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
         """Return an adapter for it, or with the same secrets for another address."""
 
     def adapter_of_another_account(self) -> Adapter:
         """Return an adapter of another account of the same upstream."""
+
+    def adapter_in(self, currency: str) -> Adapter:
+        """Return an adapter that can place orders in a currency."""
+
+    def in_currency(self, request: PaymentRequest, currency: str) -> PaymentRequest:
+        """Return the deposit in a currency, with the service and the fields that it needs there."""
 
     def behave(self) -> None:
         """Answer as it should from now on, and leave payouts pending."""
@@ -58,6 +71,8 @@ class SandboxDriver:
     service = "SVC0001"
     currency = "CNY"
     reads_answers = True
+    decimals_max = 18
+    repeat_seconds_max = 1.5
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -69,6 +84,12 @@ class SandboxDriver:
 
     def adapter_of_another_account(self) -> Adapter:
         return SandboxAdapter(self._sandbox.settings("sandbox-thb"))
+
+    def adapter_in(self, currency: str) -> Adapter:
+        return self.adapter()
+
+    def in_currency(self, request: PaymentRequest, currency: str) -> PaymentRequest:
+        return replace(request, currency=currency)
 
     def behave(self) -> None:
         self._sandbox.behaviour("normal", payout_delay_seconds=600)
@@ -103,6 +124,8 @@ class TransactionRequestDriver:
     service = "SVC0001"
     currency = "CNY"
     reads_answers = False
+    decimals_max = 18
+    repeat_seconds_max = 1.5
 
     def __init__(self, upstream: transaction_upstream.Upstream) -> None:
         self._upstream = upstream
@@ -123,6 +146,12 @@ class TransactionRequestDriver:
             }
         )
 
+    def adapter_in(self, currency: str) -> Adapter:
+        return self.adapter()
+
+    def in_currency(self, request: PaymentRequest, currency: str) -> PaymentRequest:
+        return replace(request, currency=currency)
+
     def behave(self) -> None:
         self._upstream.mode = ""
 
@@ -141,3 +170,56 @@ class TransactionRequestDriver:
 
     def fail(self, reference: str) -> None:
         self._upstream.end(reference, "Failed", reason="the account is closed")
+
+
+class GatewayDriver:
+    """A whole DiamondPay over its own gateway API, with the sandbox behind it."""
+
+    service = "SVC0001"
+    currency = "CNY"
+    reads_answers = True
+    decimals_max = 2
+    # A second, and the sweep that finds it every five.
+    repeat_seconds_max = 7.0
+
+    def __init__(self, upstream: GatewayUpstream) -> None:
+        self.upstream = upstream
+        self.behave()
+
+    def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        return self.bound(base_url=base_url or self.upstream.proxy.url, timeout_seconds=str(timeout_seconds))
+
+    def adapter_of_another_account(self) -> Adapter:
+        return self.bound(gateway_upstream.TWO)
+
+    def adapter_in(self, currency: str) -> Adapter:
+        return self.bound(currency=currency)
+
+    def bound(self, account: str = gateway_upstream.ONE, **settings: str) -> GatewayAdapter:
+        """Return an adapter with settings of one's choice."""
+        given = {"base_url": self.upstream.proxy.url, "currency": self.currency, **settings}
+        return GatewayAdapter({**self.upstream.accounts[account], **given})
+
+    def in_currency(self, request: PaymentRequest, currency: str) -> PaymentRequest:
+        bank = {"VND": "BIDV", "IDR": "BCA"}.get(currency, "")
+        payer = replace(request.payer, bank_code=bank, id_number="12345678909")
+        service = gateway_upstream.SERVICES[currency]
+        return replace(request, currency=currency, service=service, payer=payer)
+
+    def behave(self) -> None:
+        self.upstream.reset()
+
+    def refuse(self) -> None:
+        self.upstream.set_open(is_open=False)
+
+    def spoil(self, way: str) -> None:
+        self.upstream.proxy.mode = way
+
+    def forge_callbacks(self) -> None:
+        self.upstream.swap_keys()
+
+    def pay(self, reference: str, *, amount_x100: int | None = None) -> None:
+        self.upstream.end(reference, is_paid=True, amount_x100=amount_x100)
+
+    def fail(self, reference: str) -> None:
+        self.upstream.end(reference, is_paid=False)

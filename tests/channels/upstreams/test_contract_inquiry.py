@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from channels.upstreams.base import Direction, PaymentRequest, PayoutRequest, UpstreamState
+from channels.upstreams.base import Direction, PaymentRequest, PayoutRequest, SubmissionOutcome, UpstreamState
 from tests.channels.upstreams.drivers import Driver
 
 
@@ -54,12 +54,18 @@ def test_a_paid_order_tells_what_really_moved_d9(upstream: Driver, payment: Paym
 def test_amounts_keep_their_decimals_in_every_currency(
     currency: str, amount: str, upstream: Driver, payment: PaymentRequest
 ) -> None:
-    adapter = upstream.adapter()
-    placed = replace(payment, currency=currency, amount=Decimal(amount))
+    """An amount that the protocol cannot carry is never rounded: the order does not leave."""
+    adapter = upstream.adapter_in(currency)
+    placed = replace(upstream.in_currency(payment, currency), amount=Decimal(amount))
     submission = adapter.submit_payment(placed)
+    if -int(placed.amount.as_tuple().exponent) > upstream.decimals_max:
+        assert (submission.outcome, submission.exchange.http_status) == (SubmissionOutcome.REFUSED, None)
+        absent = adapter.query(direction=Direction.DEPOSIT, reference=placed.reference)
+        assert absent.state is UpstreamState.NOT_FOUND
+        return
+    assert submission.display_amount == Decimal(amount), submission
     upstream.pay(placed.reference)
     inquiry = adapter.query(direction=Direction.DEPOSIT, reference=placed.reference)
-    assert submission.display_amount == Decimal(amount)
     assert (inquiry.amount, inquiry.currency) == (Decimal(amount), currency)
 
 
