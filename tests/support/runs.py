@@ -77,10 +77,7 @@ def start_server() -> None:
     """Start this run's server on a copy of the migrated cluster. It dies with this process."""
     folder = current()
     data, socket_folder = postgres.folders(folder)
-    with _locked():
-        cluster = _migrated_cluster()
-        data.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", str(cluster), str(data)], check=True)
+    copy_cluster(data)
     server = postgres.start(
         data=data,
         sockets=socket_folder,
@@ -90,6 +87,14 @@ def start_server() -> None:
     _servers.append(server)
     os.environ[VARIABLES[1]] = str(socket_folder)
     atexit.register(end)
+
+
+def copy_cluster(data: Path) -> None:
+    """Copy the migrated cluster to a folder that does not exist yet."""
+    with _locked():
+        cluster = _migrated_cluster()
+        data.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", str(cluster), str(data)], check=True)
 
 
 def end() -> None:
