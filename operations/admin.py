@@ -8,11 +8,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import clock
 from diamondpay.lib.admin import AuditedAdmin, ReadOnlyAdmin
-from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_columns import Columns, link_to
 from diamondpay.lib.admin_forms import LockedForm
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
@@ -47,7 +48,7 @@ class ActAdmin(ReadOnlyAdmin):
     """Acts, newest first."""
 
     list_display = (
-        _act.page("id", label=_("act")), _act.text("kind"), _act.badge("state", _TONES), "object_kind",
+        _act.page("id", label=_("act")), _act.text("kind"), _act.badge("state", _TONES), "object_name",
         "object_id", _act.money("amount"), "reason", _act.text("requested_by"), _act.moment("requested_at"),
         _act.text("decided_by"),
         _act.moment("decided_at"),
@@ -62,8 +63,8 @@ class ActAdmin(ReadOnlyAdmin):
     )
     facts = (
         (None, (
-            _act.text("request_id"), _act.text("kind"), _act.badge("state", _TONES), _act.text("object_kind"),
-            _act.text("object_id"), _act.text("reason"), _act.text("requested_by"),
+            _act.text("request_id"), _act.text("kind"), _act.badge("state", _TONES), _act.text("object_name"),
+            _act.text("object_kind"), _act.text("object_id"), _act.text("reason"), _act.text("requested_by"),
             _act.full_moment("requested_at"), _act.money("amount"), _act.text("decider_role"),
             _act.full_moment("expires_at"), _act.text("decided_by"), _act.full_moment("decided_at"),
             _act.text("decision_reason"),
@@ -112,6 +113,14 @@ class FormTokenAdmin(ReadOnlyAdmin):
 _rule = Columns(ApprovalRule)
 
 
+def _kind(rule: ApprovalRule) -> Any:
+    return link_to(ApprovalRule, rule.pk, rule.get_kind_display())
+
+
+def _upper(rule: ApprovalRule) -> Any:
+    return parts.amount(rule.amount_to, rule.currency) if rule.amount_to else gettext("no upper end")
+
+
 class ApprovalRuleForm(LockedForm):
     """Who decides which act. What a rule is about is said once; another rule is another row."""
 
@@ -155,8 +164,9 @@ class ApprovalRuleAdmin(AuditedAdmin):
 
     form = ApprovalRuleForm
     list_display = (
-        _rule.page("kind"), _rule.text("currency_id", label=_("currency")),
-        _rule.money("amount_from"), _rule.money("amount_to"), _rule.text("role"), "expiry_hours", "is_active",
+        _rule.computed(_kind, name="kind", label=_("act")), _rule.text("currency_id", label=_("currency")),
+        _rule.money("amount_from"), _rule.computed(_upper, name="amount_to", label=_("below amount")),
+        _rule.text("role"), "expiry_hours", _rule.text("is_active"),
     )  # fmt: skip
     list_display_links = None
     filters = {"kind": Several("kind")}

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from diamondpay.lib import clock, errors, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
-from operations import act_pages, approval_rules, approvals, deeds, effects
+from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances, terms
 from operations.act_pages import ActPage, Asked, Change, Done
 from operations.models import Act
 from records import filters
@@ -25,7 +25,6 @@ from records.admin import parts
 
 DECIDE = "operations.decide_act"
 _SHOWN_MAX = 200
-_WALLET_KINDS = ("merchant_channel",)
 
 
 def act(user: User, object_id: str, is_locked: bool) -> Act | None:
@@ -69,7 +68,7 @@ def facts(asked: Asked) -> Sequence[tuple[Any, Any]]:
     found: Act = asked.obj
     rows: list[tuple[Any, Any]] = [
         (_("act"), found.get_kind_display()),
-        (_("object"), parts.number(found.object_id)),
+        (_("object"), found.object_name or found.object_id),
         (_("asked for by"), found.requested_by.get_username()),
         (_("why"), found.reason),
         (_("asked for"), parts.moment(found.requested_at)),
@@ -81,10 +80,17 @@ def facts(asked: Asked) -> Sequence[tuple[Any, Any]]:
 def evidence_facts(found: Act) -> Sequence[tuple[Any, Any]]:
     """Return the frozen evidence by its names, but for terms, which the table shows."""
     return [
-        (_EVIDENCE.get(name, name), value)
+        (_EVIDENCE.get(name, name), _words(found, name, value))
         for name, value in sorted(found.evidence.items())
         if not name.startswith(("before.", "after."))
     ]
+
+
+def _words(found: Act, name: str, value: str) -> Any:
+    """Return a piece of evidence for reading: an amount with its currency, a choice by its words."""
+    if name == "amount":
+        return parts.amount(found.amount, found.currency)
+    return _CHOICES.get((name, value), value)
 
 
 _EVIDENCE: dict[str, Any] = {
@@ -94,12 +100,41 @@ _EVIDENCE: dict[str, Any] = {
 }  # fmt: skip
 
 
+_CHOICES: dict[tuple[str, str], Any] = {
+    ("fee", "keep"): _("the platform keeps its fee"),
+    ("fee", "return"): _("the fee is returned too"),
+    ("old_keys", deeds.KEEP_OLD_KEYS): _("go on living"),
+    ("old_keys", "0"): _("end at once"),
+    ("old_keys", "3600"): _("end in 1 hour"),
+    ("old_keys", "86400"): _("end in 24 hours"),
+    ("old_keys", "604800"): _("end in 7 days"),
+}
+
+
 def named(found: Act) -> str:
     """Return an act's name with its amount, as a button calls it."""
     kind = str(found.get_kind_display())
     if found.amount is None or found.currency is None:
-        return f"{kind} {found.object_id}"
+        return str(found)
     return f"{kind} {parts.plain_amount(found.amount, found.currency)} {found.currency_id}"
+
+
+def _why_not_executed(asked: Asked) -> str | None:
+    """Say why an act cannot be executed now, by this person or by anybody; it can still be rejected."""
+    found: Act = asked.obj
+    words = why_not(asked.user, found, asked.now)
+    if words is not None:
+        return words
+    obj = object_of(found, asked.user)
+    if obj is None:
+        return _t("What this act was asked for is gone, or you may not see it.")
+    if found.kind == Act.Kind.CHANGE_TERMS and terms.is_stale(obj, found.evidence):
+        return str(terms.Stale.words)
+    return hindrances.of_state(Act.Kind(found.kind), obj)
+
+
+def _why_not_rejected(asked: Asked) -> str | None:
+    return why_not(asked.user, asked.obj, asked.now)
 
 
 def _execute(asked: Asked) -> Done:
@@ -129,7 +164,12 @@ def _decided(found: Act) -> list[Change]:
 
 
 def _decision(
-    name: str, label: errors.Words, button: errors.Words, execute: Callable[[Asked], Done], rows: Any
+    name: str,
+    label: errors.Words,
+    button: errors.Words,
+    execute: Callable[[Asked], Done],
+    rows: Callable[[Asked], Sequence[Change]],
+    obstacle: Callable[[Asked], errors.Words | None],
 ) -> ActPage:
     return act_pages.register(
         ActPage(
@@ -141,7 +181,7 @@ def _decision(
             before_after=rows,
             execute=execute,
             button=lambda asked: str(button) % named(asked.obj),
-            obstacle=lambda asked: why_not(asked.user, asked.obj, asked.now),
+            obstacle=obstacle,
             facts=facts,
             name_of=named,
             models=(Act,),
@@ -150,8 +190,13 @@ def _decision(
     )
 
 
-_decision("approve", _("Approve"), _("Approve: %s"), _execute, lambda asked: changes(asked.obj, asked.user))
-_decision("reject", _("Reject"), _("Reject: %s"), _refuse, lambda asked: _decided(asked.obj))
+_decision(
+    "approve", _("Approve"), _("Approve: %s"), _execute,
+    lambda asked: changes(asked.obj, asked.user), _why_not_executed,
+)  # fmt: skip
+_decision(
+    "reject", _("Reject"), _("Reject: %s"), _refuse, lambda asked: _decided(asked.obj), _why_not_rejected
+)
 
 
 def waiting(request: HttpRequest) -> HttpResponseBase:
@@ -191,7 +236,7 @@ def _row(found: Act, user: User, now: datetime) -> dict[str, Any]:
         "url": parts.page_url(Act, found.pk),
         "number": found.pk,
         "kind": found.get_kind_display(),
-        "object_id": found.object_id,
+        "object_name": found.object_name or found.object_id,
         "amount": parts.amount(found.amount, found.currency),
         "reason": found.reason,
         "requested_by": found.requested_by.get_username(),

@@ -66,6 +66,7 @@ def request(
                 kind=kind,
                 object_kind=object_kind,
                 object_id=object_id,
+                object_name=str(obj)[:128],
                 evidence=dict(evidence),
                 reason=reason,
                 amount=amount,

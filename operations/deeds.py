@@ -183,7 +183,7 @@ def _rotate_credential(act: Act, user: User, now: datetime) -> Outcome:
 
 
 def _of_wallet(wallet: MerchantChannel, evidence: Mapping[str, str]) -> Size:
-    return abs(Decimal(evidence["amount"])), wallet.currency_id
+    return Decimal(evidence["amount"]), wallet.currency_id
 
 
 def _of_order(order: Payment | Payout, _evidence: Mapping[str, str]) -> Size:

@@ -17,14 +17,19 @@ Kind = Act.Kind
 
 def of(*, kind: Act.Kind, obj: Any, object_kind: str, object_id: str) -> errors.Words | None:
     """Return what stands in the way of asking for an act: the object's state, or the same act that waits."""
-    check = _CHECKS.get(kind)
-    found = check(obj) if check is not None else None
+    found = of_state(kind, obj)
     if found is not None or kind in _MANY:
         return found
     same = Act.objects.filter(kind=kind, object_kind=object_kind, object_id=object_id)
     if same.filter(state=Act.State.REQUESTED).exists():
         return _t("This was asked for already and waits for a decision.")
     return None
+
+
+def of_state(kind: Act.Kind, obj: Any) -> str | None:
+    """Return what in an object's state stands in the way of an act, whoever asked for it."""
+    check = _CHECKS.get(kind)
+    return check(obj) if check is not None else None
 
 
 def _in_progress(payout: Payout) -> str | None:

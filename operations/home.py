@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import pages
-from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_columns import Columns, link_to
 from operations.models import Act
 from records import filters
 from records.admin import home
@@ -18,14 +18,18 @@ from records.admin import home
 _act = Columns(Act)
 
 
+def _link(act: Act) -> Any:
+    return link_to(Act, act.pk, act.get_kind_display())
+
+
 def waiting_acts(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     """Show what was asked for and nobody has decided."""
     if filters.confined_to(request.user) is not None:
         return None
-    waiting = Act.objects.filter(state=Act.State.REQUESTED).select_related("requested_by")
+    waiting = Act.objects.filter(state=Act.State.REQUESTED).select_related("requested_by", "currency")
     columns = (
-        _act.page("id", label=_("act")), _act.text("kind"), _act.text("object_id"),
-        _act.text("requested_by"), _act.moment("requested_at"),
+        _act.computed(_link, name="kind", label=_("act")), _act.text("object_name"),
+        _act.money("amount"), _act.text("requested_by"), _act.moment("requested_at"),
     )  # fmt: skip
     return home.table(
         title=_("Acts waiting for a decision"),

@@ -51,8 +51,9 @@ class Act(models.Model):
     request_id = models.CharField(_("request id"), max_length=64, unique=True)
     kind = models.CharField(_("act"), max_length=20, choices=Kind)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.REQUESTED)
-    object_kind = models.CharField(_("object"), max_length=32)
+    object_kind = models.CharField(_("kind of object"), max_length=32)
     object_id = models.CharField(_("object id"), max_length=64)
+    object_name = models.CharField(_("object"), max_length=128, blank=True)
     evidence = models.JSONField(_("evidence"), default=dict)
     reason = models.CharField(_("reason"), max_length=500)
     amount = MoneyField(_("amount"), null=True, blank=True)
@@ -137,7 +138,7 @@ class Act(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.object_id}"
+        return f"{self.get_kind_display()} {self.object_name or self.object_id}"
 
 
 class ApprovalRule(models.Model):

@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import Channel, ChannelService, Currency
 from diamondpay.lib import money
 from merchants.models import MerchantService, ServiceBound
-from operations import limits
+from operations import approval_rules, limits
 from operations.act_pages import ActForm, Asked
 from operations.models import Act
 from operations.request_pages import AmountForm, amount_evidence, request_page
 from records import filters, ledger, payments
 from records.admin import parts
-from records.models import Account, Payment, Payout
+from records.models import Account, Payment, Payout, PayoutStatus
 
 Kind = Act.Kind
 
@@ -205,6 +205,16 @@ def _send_button(words: Any) -> Any:
     return named
 
 
+def _needs_two(payout: Payout) -> bool:
+    """Offer a review by two people where one alone may not approve."""
+    if payout.status != PayoutStatus.UNDER_REVIEW:
+        return False
+    rule = approval_rules.find(
+        kind=Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
+    )
+    return rule is not None
+
+
 _OF_PAYMENT: dict[str, Any] = {
     "object_kind": "payment", "models": (Payment,), "key_of": number_of, "facts": order_facts,
 }  # fmt: skip
@@ -230,6 +240,6 @@ request_page(
     **_OF_PAYOUT,
 )  # fmt: skip
 request_page(
-    kind=Kind.REVIEW_PAYOUT, label=_("Review by two people"), is_single_step=True,
+    kind=Kind.REVIEW_PAYOUT, label=_("Review by two people"), is_single_step=True, fits=_needs_two,
     button=_send_button(_("Ask to approve %(amount)s %(unit)s")), **_OF_PAYOUT,
 )  # fmt: skip

@@ -124,5 +124,5 @@ def _ask(
         address=asked.address,
     )
     words = _t("Asked for: %(act)s, %(object)s. It now waits for another person.")
-    names = {"act": act.get_kind_display(), "object": act.object_id}
+    names = {"act": act.get_kind_display(), "object": act.object_name}
     return Done(message=words % names, url=parts.page_url(Act, act.pk))

@@ -110,6 +110,23 @@ def _rejected(scene: Scene, at: datetime) -> Story:
     scene.decline(act, at=at, reason="Nothing of this in writing.")
 
 
+def _expired(scene: Scene, at: datetime) -> Story:
+    """Asked for late in the evening, and nobody decided within the day."""
+    act = _asked(
+        scene,
+        at,
+        Act.Kind.ADJUST_BALANCE,
+        "harbour",
+        "sandbox-usdt",
+        "demo-adjust-expired",
+        "Fee of a test transfer, to be given back.",
+        "12",
+    )
+    at = (act.expires_at or at) + _MINUTE
+    yield at
+    scene.expire_acts(at=at)
+
+
 def _waiting(scene: Scene, at: datetime) -> Story:
     """Asked for, and nobody has decided yet."""
     _asked(
@@ -172,6 +189,7 @@ _DEEDS: tuple[tuple[float, Deed], ...] = (
         ),
     ),
     (0.6, _unfreeze),
+    (0.62, _expired),
     (0.65, _rejected),
     (
         0.7,

@@ -199,6 +199,10 @@ class Scene:
         """Close the deposits whose time is over, as the worker does."""
         payments.close_expired(now=at)
 
+    def expire_acts(self, *, at: datetime) -> None:
+        """End the acts that nobody decided in time, as the worker does."""
+        approvals.expire_due(now=at)
+
     # What people do
 
     def ask(

@@ -104,6 +104,17 @@ class Migration(migrations.Migration):
             model_name="act",
             name="act_decided_by_somebody",
         ),
+        migrations.AlterField(
+            model_name="act",
+            name="object_kind",
+            field=models.CharField(max_length=32, verbose_name="kind of object"),
+        ),
+        migrations.AddField(
+            model_name="act",
+            name="object_name",
+            field=models.CharField(blank=True, default="", max_length=128, verbose_name="object"),
+            preserve_default=False,
+        ),
         migrations.AddField(
             model_name="act",
             name="amount",

@@ -16,9 +16,9 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (NEW.id, NEW.request_id, NEW.kind, NEW.object_kind, NEW.object_id, NEW.evidence, NEW.reason, NEW.requested_by_id, NEW.requested_at,
+    IF (NEW.id, NEW.request_id, NEW.kind, NEW.object_kind, NEW.object_id, NEW.object_name, NEW.evidence, NEW.reason, NEW.requested_by_id, NEW.requested_at,
         NEW.amount, NEW.currency_id, NEW.decider_role_id, NEW.expires_at)
-        IS DISTINCT FROM (OLD.id, OLD.request_id, OLD.kind, OLD.object_kind, OLD.object_id, OLD.evidence, OLD.reason, OLD.requested_by_id,
+        IS DISTINCT FROM (OLD.id, OLD.request_id, OLD.kind, OLD.object_kind, OLD.object_id, OLD.object_name, OLD.evidence, OLD.reason, OLD.requested_by_id,
         OLD.requested_at, OLD.amount, OLD.currency_id, OLD.decider_role_id, OLD.expires_at) THEN
         RAISE EXCEPTION 'what was asked for is frozen' USING ERRCODE = '23514', CONSTRAINT = 'act_decided_once';
     END IF;

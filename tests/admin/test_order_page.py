@@ -280,6 +280,7 @@ def test_pages_take_a_fixed_number_of_queries_however_much_belongs_to_the_order(
         return sum(f'FROM "{room}_' in text for text in statements for room in ("records", "operations"))
 
     counted(payment)
+    # One of a paid deposit's asks whether its refund was asked for already.
     assert (counted(payment), counted(payout)) == (12, 12)
     for number in range(20):
         callback_of(payment, b"{}", seconds=number)

@@ -55,7 +55,7 @@ def test_the_deed_is_done_with_its_audit_row_and_leads_to_its_page_p8(
     row = AuditRow.objects.get(action="act.request.adjust_balance")
     assert (row.user, row.address, row.object_id) == (operator, "127.0.0.1", desk.wallet.pk)
     assert [str(message) for message in get_messages(answer.wsgi_request)] == [
-        f"Asked for: Manual adjustment, {desk.wallet.pk}. It now waits for another person."
+        f"Asked for: Manual adjustment, {desk.wallet}. It now waits for another person."
     ]
 
 

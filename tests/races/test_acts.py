@@ -54,7 +54,8 @@ def test_approving_meets_expiry_and_one_of_them_wins(desk: Desk, number: int) ->
     kind, scene = made("adjust", desk)
     act = ask(kind, scene, factories.make_operator())
     assert act.expires_at is not None
-    deeds = [approving(act, "ann"), functools.partial(approvals.expire, act_id=act.pk, now=act.expires_at)]
+    ending = functools.partial(approvals.expire, act_id=act.pk, now=act.expires_at)
+    deeds: list[Callable[[], object]] = [approving(act, "ann"), ending]
     at_once(deeds if number % 2 else deeds[::-1])
     act.refresh_from_db()
     assert desk.balances()[0] == {"executed": Decimal("125.50"), "expired": Decimal(100)}[act.state]

@@ -11,6 +11,7 @@ from diamondpay.lib import clock, errors
 from diamondpay.models import User
 from records import ledger, payments
 from records.models import Actor, Notification, Payment, Posting, PostingKind
+from tests.records.test_payments import settled_elsewhere
 from tests.support.desk import Desk, desk, system_balance, upstream
 
 __all__ = ["desk", "upstream"]
@@ -77,6 +78,21 @@ def test_a_refund_never_overdraws_the_wallet_l5(desk: Desk, paid: Payment, appro
         refund(paid, approver)
     assert (payout.status, desk.balances()) == (0, before)
     assert not Posting.objects.filter(kind="deposit_refund").exists()
+
+
+def test_a_converted_deposit_is_given_back_in_its_own_currency_l9(desk: Desk, approver: User) -> None:
+    payment = settled_elsewhere(desk, currency="USDT", unit_price="7.2", amount="100")
+    desk.paid(payment, "100", number="")
+    payment.refresh_from_db()
+    posting = refund(payment, approver, is_fee_returned=True)
+    assert dict(posting.entries.values_list("account_kind", "amount")) == {
+        "exchange": Decimal("13.888889"), "available": Decimal("-13.777778"), "fees": Decimal("-0.111111"),
+    }  # fmt: skip
+    exchanged = Posting.objects.get(effect_key=f"payment:{payment.payment_id}:refund-exchange")
+    assert dict(exchanged.entries.values_list("account_kind", "amount")) == {
+        "clearing": Decimal(100), "exchange": Decimal(-100),
+    }  # fmt: skip
+    assert ledger.balances(["PFC09000001"]) == {"PFC09000001": (Decimal(0), Decimal(0))}
 
 
 FORGED = [

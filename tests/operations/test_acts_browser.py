@@ -1,0 +1,60 @@
+"""Asking and deciding in a real browser, by two people, with a double click on the button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from operations.models import Act
+from tests import factories
+from tests.admin import chromium
+from tests.support.desk import Desk, desk, upstream
+
+__all__ = ["desk", "upstream"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
+        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield launched
+
+
+def test_two_people_freeze_part_of_a_balance(browser: Browser, live_server: LiveServer, desk: Desk) -> None:
+    desk.fund("100")
+    factories.make_operator()
+    factories.make_finance()
+    with chromium.visit(browser, live_server.url) as visit:
+        visit.sign_in("operator")
+        visit.open(f"/admin/balance-operations/?q={desk.wallet.pk}")
+        visit.page.locator(".row-acts").get_by_text("Freeze", exact=True).click()
+        visit.page.fill("#id_amount", "1000")
+        visit.page.fill("#id_reason", "Court order 12/7")
+        visit.page.click("text=Go on to before and after")
+        expect(visit.page.locator(".field-amount .errorlist")).to_have_text(
+            "The available balance is 100.00 CNY."
+        )
+        visit.page.fill("#id_amount", "30")
+        visit.page.click("text=Go on to before and after")
+        expect(visit.page.locator(".before-after tbody")).to_contain_text("70.00")
+        visit.page.get_by_role("button", name="Ask to freeze 30.00 CNY").dblclick()
+        expect(visit.page.locator("main")).to_contain_text("This is your own request.")
+        assert visit.complaints == []
+    assert (Act.objects.count(), desk.balances()) == (1, (Decimal(100), Decimal(0)))
+    with chromium.visit(browser, live_server.url, width=390, scheme="dark") as visit:
+        visit.sign_in("finance")
+        visit.open("/admin/acts-waiting/")
+        visit.page.click("main td a")
+        visit.page.get_by_role("link", name="Approve", exact=True).click()
+        visit.page.fill("#id_reason", "The order is genuine")
+        visit.page.get_by_role("button", name="Approve: Freeze 30.00 CNY").dblclick()
+        expect(visit.page.locator(".messages")).to_contain_text("Approved and executed: Freeze 30.00 CNY.")
+        assert visit.complaints == []
+    assert (Act.objects.get().state, desk.balances()) == ("executed", (Decimal(70), Decimal(30)))
