@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from diamondpay import step_up
 from diamondpay.lib import clock, errors, money, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
@@ -169,7 +170,8 @@ def _reviewed(request: HttpRequest, kind: Kind, *, is_sent: bool, now: datetime)
     desk = create_desk.look(kind=kind, user=user, entry=reviewed.entry)
     if not is_sent:
         return _form(request, desk, order_no=reviewed.order_no, now=now)
-    return _placed(request, desk, order_no=reviewed.order_no, fee_expected=reviewed.fee, now=now)
+    proof_due = step_up.asked(request)
+    return proof_due or _placed(request, desk, order_no=reviewed.order_no, fee_expected=reviewed.fee, now=now)
 
 
 def _of_another_merchant(kind: Kind, order: placement.NewOrder) -> Payment | Payout | None:
