@@ -270,7 +270,7 @@ def refill(place: Place, *, count: int) -> datetime:
 def _empty(place: Place, tables: list[str]) -> None:
     with place.loader() as loader:
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
-        loader.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(names))
+        loader.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
         loader.execute("UPDATE records_account SET balance = 0, sequence = 0")
 
 

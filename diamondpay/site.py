@@ -176,7 +176,7 @@ RARE = frozenset({
 
 
 class Site(admin.AdminSite):
-    """The back office. Pages ask it whose rows to show and tell it what they did (`lib.admin.House`)."""
+    """The back office. Pages ask it whose rows to show and tell it what they did (`lib.house.House`)."""
 
     site_header = "DiamondPay"
     site_title = "DiamondPay"

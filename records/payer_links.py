@@ -29,13 +29,13 @@ class OpenedLink:
     expires_at: datetime
 
 
-def lives_until(payment: Payment, *, seconds: int = LINK_SECONDS) -> datetime:
+def lives_until(payment: Payment, *, seconds: int | None = None) -> datetime:
     """Return the moment from which the link of a deposit leads nowhere any more."""
-    ends: datetime = payment.created_at + timedelta(seconds=seconds)
+    ends: datetime = payment.created_at + timedelta(seconds=LINK_SECONDS if seconds is None else seconds)
     return ends
 
 
-def payment_page(payment: Payment, *, seconds: int = LINK_SECONDS) -> str:
+def payment_page(payment: Payment, *, seconds: int | None = None) -> str:
     """Return the whole address of a deposit's payment page, good for 10 minutes (or `seconds`) from its
     creation.
 

@@ -1,6 +1,6 @@
 """What every page of the back office shares: scoping, lists without COUNT, audited and locked editing.
 
-Scoping and the audit trail live higher up the road, so the pages ask the site for both (`House`);
+Scoping and the audit trail live higher up the road, so the pages ask the site for both (`lib.house.House`);
 `diamondpay.site`, which composes the whole, answers.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -41,30 +41,10 @@ from diamondpay.lib import (
 )
 from diamondpay.lib.filters import ListFilter, ListFilters, Reading, Viewer
 from diamondpay.lib.filters import read as read_list
+from diamondpay.lib.house import House
 
 # Parameters of a list that are no filters.
 _LIST_PARAMETERS = frozenset({ERROR_FLAG, IS_POPUP_VAR, ORDER_VAR, TO_FIELD_VAR}) | paging.PARAMETERS
-
-
-class House(Protocol):
-    """What the pages ask of the site they are registered with."""
-
-    def visible_to(self, user: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of a queryset that the user may see."""
-
-    def write_audit(
-        self,
-        request: HttpRequest,
-        *,
-        action: str,
-        obj: models.Model,
-        before: Mapping[str, object],
-        after: Mapping[str, object],
-    ) -> None:
-        """Write the audit row of a deed, inside the deed's transaction (A1)."""
-
-    def title_of(self, model: type[models.Model]) -> str:
-        """Return the name that a model's list has in the menu."""
 
 
 class Scoped:

@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from diamondpay import step_up
 from diamondpay.identity import passwords, second_factors, sign_ins
 from diamondpay.lib import clock, pages
-from diamondpay.lib.admin import House, address_of
+from diamondpay.lib.admin import address_of
+from diamondpay.lib.house import House
 from diamondpay.models import SignIn, User
 from diamondpay.people import rights
 from diamondpay.people.forms import ReasonForm, signed_in_user

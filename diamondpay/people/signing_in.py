@@ -11,7 +11,8 @@ from django.urls import reverse_lazy
 
 from diamondpay.identity import sign_ins
 from diamondpay.lib import clock
-from diamondpay.lib.admin import House, address_of
+from diamondpay.lib.admin import address_of
+from diamondpay.lib.house import House
 from diamondpay.models import SignIn
 from diamondpay.people.forms import SignInForm
 

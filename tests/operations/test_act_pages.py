@@ -133,7 +133,8 @@ def test_a_scope_that_was_narrowed_meanwhile_holds(
 ) -> None:
     sent = act_forms.sent_of(act_forms.looked(client, url, amount="1"), amount="1")
     Membership.objects.create(user=operator, merchant=open_desk(desk.upstream, "Rival").registered.merchant)
-    assert client.post(url, sent).status_code == 404
+    # Whoever belongs to a merchant holds no right of the platform's any more.
+    assert client.post(url, sent).status_code == 403
     row = AuditRow.objects.get(user=operator)
     assert (row.action, row.object_id) == ("adjust_balance.refused", desk.wallet.pk)
     assert (Act.objects.count(), FormToken.objects.count()) == (0, 0)

@@ -162,7 +162,7 @@ def test_merchants_are_those_of_the_right_and_of_the_membership(owner: Registere
         factories.make_user("root", is_superuser=True, merchants=[rival.merchant]): [rival.merchant],
         factories.make_user(
             "bound", merchants=[owner.merchant], permissions=["operations.operation_payment_global_write"]
-        ): [owner.merchant],
+        ): [],
         factories.make_finance(): [],
         factories.make_customer_service(): [],
     }

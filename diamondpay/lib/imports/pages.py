@@ -31,7 +31,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import admin_forms, errors, pages
-from diamondpay.lib.admin import House
+from diamondpay.lib.house import House
 from diamondpay.lib.imports import reading, trials
 from diamondpay.lib.imports.archive import Unreadable
 from diamondpay.lib.imports.reading import Line, Lines
