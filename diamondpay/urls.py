@@ -30,5 +30,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("records.urls")),
     path("gateway/", include("merchants.api.gateway.urls")),
+    path("docs/", include("merchants.api.docs.urls")),
     path("docs/api/", include("merchants.api.gateway.docs")),
 ]
