@@ -129,10 +129,12 @@ def _values(place: str, old: Json, new: Json, *, is_sent: bool) -> Iterator[str]
 
 
 def _bounds(place: str, old: Json, new: Json) -> Iterator[str]:
-    for names, is_tighter in ((_UPPER, lambda a, b: b < a), (_LOWER, lambda a, b: b > a)):
-        for name in names:
-            if name in new and (name not in old or is_tighter(old[name], new[name])):
-                yield f"{place}: {name} is {new[name]}, was {old.get(name, 'free')}"
+    for name in (*_UPPER, *_LOWER):
+        if name not in new:
+            continue
+        is_tighter = name not in old or (new[name] < old[name] if name in _UPPER else new[name] > old[name])
+        if is_tighter:
+            yield f"{place}: {name} is {new[name]}, was {old.get(name, 'free')}"
     if new.get("pattern") not in (None, old.get("pattern")):
         yield f"{place}: must fit another pattern"
     if old.get("nullable") and not new.get("nullable"):
