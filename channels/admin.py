@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from channels import imports, secrets
+from channels import admin_rates, imports, secrets
 from channels.models import (
     Bank,
     Channel,
@@ -27,6 +27,8 @@ from diamondpay.lib.admin import AuditedAdmin, AuditedInline
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Flag, Related, Several
+
+__all__ = ["admin_rates"]
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "open": "success", "closed": "closed"}
 _PREFIX = "setting_"
@@ -135,7 +137,10 @@ class ServiceAdmin(AuditedAdmin):
     exact_search = (Key(field="id", label=_("service id"), is_upper=True),)
     fieldsets = (
         (None, {
-            "fields": ("id", "name", "direction", "service_type", "currency", "status", "expiry_seconds"),
+            "fields": (
+                "id", "name", "direction", "service_type", "currency", "payment_method", "status",
+                "expiry_seconds",
+            ),
         }),
         (_("What the APIs ask and answer"), {
             "fields": ("has_receiver", "requires_last_number", "requires_merchant_channel"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from diamondpay.lib import money
 from diamondpay.lib.fields import MoneyField
 
 
@@ -107,6 +109,16 @@ class RequiredField(models.Model):
         return f"{self.service_type_id} {self.get_field_display()}"
 
 
+class PaymentMethod(models.TextChoices):
+    """How the payer pays or the recipient is paid. Source: transaction-request-api.md, Endpoints."""
+
+    BANK_CARD = "BankCard", _("Bank card")
+    WECHAT_PAY = "WeChatPay", _("WeChat Pay")
+    ALIPAY = "Alipay", _("Alipay")
+    BLOCKCHAIN = "Blockchain", _("Blockchain")
+    ACCOUNT = "Account", _("Account")
+
+
 class Service(models.Model):
     """Something a merchant can activate: SVC0001 bank-card deposit, SVC0004 bank-card payout …"""
 
@@ -123,6 +135,13 @@ class Service(models.Model):
         ServiceType, models.PROTECT, related_name="services", verbose_name=_("service type")
     )
     currency = models.ForeignKey(Currency, models.PROTECT, related_name="+", verbose_name=_("currency"))
+    payment_method = models.CharField(
+        _("payment method"),
+        max_length=10,
+        choices=PaymentMethod,
+        blank=True,
+        help_text=_("By this the transaction-request API finds the service."),
+    )
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.OPEN)
     expiry_seconds = models.PositiveIntegerField(
         _("expires after (seconds)"),
@@ -284,3 +303,50 @@ class ChannelService(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel_id} {self.service_id}"
+
+
+class ExchangeRate(models.Model):
+    """What one unit of `base` costs in `quote` from a moment on (1 MTC = 7.47 CNY); the history of all rates.
+
+    A row is never changed or removed: the rate in force is the one whose `valid_from` came last. Made by
+    `channels.rates.add` alone.
+    """
+
+    base = models.ForeignKey(
+        Currency, models.PROTECT, related_name="+", verbose_name=_("one unit of"), db_index=False
+    )
+    quote = models.ForeignKey(
+        Currency, models.PROTECT, related_name="+", verbose_name=_("costs in"), db_index=False
+    )
+    rate = MoneyField(_("rate"))
+    valid_from = models.DateTimeField(_("valid from"))
+    created_at = models.DateTimeField(_("created"), editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("created by"),
+        db_index=False,
+    )
+    reason = models.CharField(_("reason"), max_length=500)
+
+    class Meta:
+        verbose_name = _("exchange rate")
+        verbose_name_plural = _("exchange rates")
+        ordering = ["-valid_from", "-id"]
+        constraints = [
+            # Its index is also how the rate in force is found.
+            models.UniqueConstraint(fields=["base", "quote", "valid_from"], name="exchange_rate_once"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="exchange_rate_positive"),
+            models.CheckConstraint(condition=~Q(base=F("quote")), name="exchange_rate_of_two_currencies"),
+            # What was in force at a moment that has passed must stay what it was.
+            models.CheckConstraint(
+                condition=Q(valid_from__gte=F("created_at")), name="exchange_rate_not_backdated"
+            ),
+        ]
+        indexes = [models.Index(fields=["-valid_from", "-id"], name="exchange_rate_newest")]
+
+    def __str__(self) -> str:
+        return f"1 {self.base_id} = {money.plain(self.rate)} {self.quote_id}"

@@ -135,3 +135,21 @@ SERVICES = (
     Offer("SVC0085", "USDT deposit", DEPOSIT, "usdt", "USDT"),
     Offer("SVC0086", "USDT payout", PAYOUT, "usdt", "USDT"),
 )
+
+# What follows came with the migration `0011_settlement_reference`.
+# Source: transaction-request-api.md, Endpoints (MTC is the settlement unit; fiat is CNY or HKD).
+SETTLEMENT_CURRENCIES = frozenset({"MTC", "CNY", "HKD"})
+HKD_REQUIRED_FIELDS: dict[str, tuple[Wanted, ...]] = {
+    DEPOSIT: (Wanted("name", over_api=False),),
+    PAYOUT: (Wanted("name"), Wanted("number")),
+}
+HKD_SERVICES = (
+    Offer("SVC0090", "HKD bank-card deposit", DEPOSIT, "hkd-bank-card", "HKD", has_receiver=True),
+    Offer("SVC0091", "HKD bank-card payout", PAYOUT, "hkd-bank-card", "HKD"),
+)
+PAYMENT_METHODS: dict[str, tuple[str, ...]] = {
+    "BankCard": ("SVC0001", "SVC0004", "SVC0006", "SVC0090", "SVC0091"),
+    "WeChatPay": ("SVC0008",),
+    "Alipay": ("SVC0005", "SVC0010", "SVC0011"),
+    "Blockchain": ("SVC0085", "SVC0086"),
+}

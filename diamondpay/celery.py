@@ -34,6 +34,7 @@ _SECONDS_BY_TASK = {
     "merchants.tasks.end_debug_mode": 60,
     "diamondpay.tasks.tidy_sign_ins": 300,
     "operations.tasks.expire_acts": 60,
+    "merchants.tasks.forget_signed_calls": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

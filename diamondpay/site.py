@@ -145,6 +145,7 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("channels.requiredfield", _("Required Fields")),
         ("channels.bank", _("Banks")),
         ("channels.currency", _("Currencies")),
+        ("channels.exchangerate", _("Exchange Rates")),
     )),
     (_("Administration"), (
         ("diamondpay.user", _("User Management")),

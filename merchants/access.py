@@ -63,6 +63,8 @@ _HIDDEN = frozenset(
     {
         "channels.channel",
         "channels.channelservice",
+        "channels.exchangerate",
+        "merchants.signedcall",
         "records.upstreamcallback",
         "records.platformtotal",
         "records.accountdelta",
@@ -104,6 +106,8 @@ _DEEDS_OF_MEMBERS = frozenset(
     {
         "operations.operation_payment_write",
         "operations.operation_payout_write",
+        "operations.close_payment",
+        "operations.resend_notification",
     }
 )
 

@@ -76,7 +76,7 @@ class WalletInline(AuditedInline):
 
     model = MerchantChannel
     form = admin_forms.WalletForm
-    fields = ("channel", "name", "status", "boundaries")
+    fields = ("channel", "currency", "name", "status", "boundaries")
     readonly_fields = ("boundaries",)
     can_delete = False
 
@@ -219,7 +219,7 @@ class MerchantChannelAdmin(AuditedAdmin):
         "status": Several("status"),
     }
     exact_search = (Key(field="id", label=_("wallet id"), is_upper=True),)
-    fieldsets = ((None, {"fields": ("merchant", "channel", "name", "status")}),)
+    fieldsets = ((None, {"fields": ("merchant", "channel", "currency", "name", "status")}),)
     inlines = (ServiceBoundInline,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -75,13 +75,22 @@ class ServiceBoundForm(admin_forms.LockedForm):
 class WalletForm(admin_forms.LockedForm):
     """A wallet keeps its merchant, channel and currency; a new one gets its number when it is saved."""
 
-    fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant", "channel")
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant", "channel", "currency")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "currency" in self.fields:
+            self.fields["currency"].required = False
+            self.fields["currency"].help_text = _(
+                "Empty: the channel's. In another one, orders are settled at the exchange rate."
+            )
 
     def save(self, commit: bool = True) -> Any:
-        """Give a new wallet its number and its channel's currency."""
+        """Give a new wallet its number, and its channel's currency where none was chosen."""
         if self.instance._state.adding:
             self.instance.pk = ids.merchant_channel_id(ids.next_number("merchant_channel_number"))
-            self.instance.currency_id = self.instance.channel.currency_id
+            if not self.instance.currency_id:
+                self.instance.currency_id = self.instance.channel.currency_id
         return super().save(commit)
 
 

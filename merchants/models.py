@@ -258,6 +258,39 @@ class Credential(models.Model):
         return f"{self.merchant_id} {self.api} …{self.secret_tail}"
 
 
+class SignedCall(models.Model):
+    """A signed POST that was taken, for as long as its timestamp is accepted: a signature that does not cover
+    the body must not carry a second one. Source: transaction-request-api.md, Authentication.
+
+    `answer_encrypted` is the first answer, which the same body gets again.
+    """
+
+    credential = models.ForeignKey(
+        Credential, models.CASCADE, related_name="+", verbose_name=_("credential"), db_index=False
+    )
+    timestamp_ms = models.BigIntegerField(_("timestamp"))
+    body_hash = models.BinaryField(_("hash of the body"))
+    answer_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    answer_encrypted = models.BinaryField(_("answer"), null=True)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("signed call")
+        verbose_name_plural = _("signed calls")
+        constraints = [
+            models.UniqueConstraint(fields=["credential", "timestamp_ms"], name="signed_call_once"),
+            models.CheckConstraint(
+                condition=Q(answer_status__isnull=True, answer_encrypted__isnull=True)
+                | Q(answer_status__isnull=False, answer_encrypted__isnull=False),
+                name="signed_call_answer_whole",
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="signed_call_oldest")]
+
+    def __str__(self) -> str:
+        return f"{self.credential_id} {self.timestamp_ms}"
+
+
 class AllowedAddress(models.Model):
     """An address or network from which the merchant may call the APIs. None listed: from anywhere."""
 

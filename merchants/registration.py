@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Channel, FeeType, Service
+from channels.models import Channel, Currency, FeeType, Service
 from diamondpay import audit
 from diamondpay.lib import errors, ids, transactions
 from diamondpay.models import User
@@ -34,13 +35,17 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A new merchant with its wallets and the secrets of its gateway key, told once."""
+    """A new merchant with its wallets and the secrets of its gateway key, told once.
+
+    `further` are the keys of other APIs that were asked for, by `Credential.Api`.
+    """
 
     merchant: Merchant
     wallets: tuple[MerchantChannel, ...]
     credential: Credential
     platform_key: str
     authorization: str
+    further: Mapping[str, credentials.Created] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Registered({self.merchant.pk!r})"
@@ -57,17 +62,22 @@ def register(
     time_zone: str = "Asia/Shanghai",
     notify_url: str = "",
     is_md5_allowed: bool = False,
+    settlement_currency: str = "",
+    apis: Sequence[str] = (),
     user: User | None = None,
     actor: str = "",
     address: str | None = None,
 ) -> Registered:
     """Create a merchant that can place orders at once.
 
-    Shapes: services by id, channels by code, each once; a wallet is in its channel's currency.
+    Shapes: services by id, channels by code, each once; a wallet is in its channel's currency, or in
+    `settlement_currency`. `apis` are those that get a key beside the gateway API's.
     Raises: InvalidInput naming everything that is wrong, each unknown service and channel too, before
     anything is written.
     """
-    faults = _faults(name=name, time_zone=time_zone, notify_url=notify_url)
+    faults = _faults(
+        name=name, time_zone=time_zone, notify_url=notify_url, settlement_currency=settlement_currency
+    )
     found_services, found_channels = _found(services=services, channels=channels, faults=faults)
     merchant = Merchant.objects.create(
         id=ids.merchant_id(ids.next_number("merchant_number")),
@@ -78,7 +88,8 @@ def register(
         is_md5_allowed=is_md5_allowed,
     )
     _activate(merchant=merchant, services=found_services, terms=terms)
-    wallets = tuple(open_wallet(merchant=merchant, channel=channel) for channel in found_channels)
+    open_one = functools.partial(open_wallet, merchant=merchant, currency=settlement_currency)
+    wallets = tuple(open_one(channel=channel) for channel in found_channels)
     audit.write(
         action="merchant.create",
         object_kind="merchant",
@@ -87,31 +98,44 @@ def register(
         user=user,
         actor=actor,
         address=address,
-        after={
-            "name": merchant.name,
-            "services": [service.pk for service in found_services],
-            "wallets": {wallet.pk: wallet.channel_id for wallet in wallets},
-        },
+        after=_told(merchant, found_services, wallets),
     )
-    created = credentials.create(
-        merchant=merchant, api=Credential.Api.GATEWAY, now=now, user=user, actor=actor, address=address
+    made_for = functools.partial(
+        credentials.create, merchant=merchant, now=now, user=user, actor=actor, address=address
     )
+    created = made_for(api=Credential.Api.GATEWAY)
     return Registered(
         merchant=merchant,
         wallets=wallets,
         credential=created.credential,
         platform_key=created.platform_key,
         authorization=created.authorization,
+        further={api: made_for(api=api) for api in apis},
     )
 
 
-def open_wallet(*, merchant: Merchant, channel: Channel, name: str = "") -> MerchantChannel:
-    """Open the merchant's wallet on a channel; the database opens its two accounts with it."""
+def _told(
+    merchant: Merchant, services: Sequence[Service], wallets: Sequence[MerchantChannel]
+) -> dict[str, object]:
+    return {
+        "name": merchant.name,
+        "services": [service.pk for service in services],
+        "wallets": {wallet.pk: wallet.channel_id for wallet in wallets},
+    }
+
+
+def open_wallet(
+    *, merchant: Merchant, channel: Channel, name: str = "", currency: str = ""
+) -> MerchantChannel:
+    """Open the merchant's wallet on a channel; the database opens its two accounts with it.
+
+    Without `currency` orders are settled in the channel's own; with another one, at the exchange rate.
+    """
     return MerchantChannel.objects.create(
         id=ids.merchant_channel_id(ids.next_number("merchant_channel_number")),
         merchant=merchant,
         channel=channel,
-        currency_id=channel.currency_id,
+        currency_id=currency or channel.currency_id,
         name=name,
     )
 
@@ -131,8 +155,12 @@ def _activate(*, merchant: Merchant, services: Sequence[Service], terms: Terms) 
     )
 
 
-def _faults(*, name: str, time_zone: str, notify_url: str) -> dict[str, errors.Words]:
+def _faults(
+    *, name: str, time_zone: str, notify_url: str, settlement_currency: str
+) -> dict[str, errors.Words]:
     faults: dict[str, errors.Words] = {}
+    if settlement_currency and not Currency.objects.filter(pk=settlement_currency).exists():
+        faults["settlement_currency"] = _("There is no such currency.")
     if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
         faults["name"] = _("Give the merchant a name of 1 to 128 characters.")
     if len(notify_url) > URL_LENGTH_MAX:
@@ -149,17 +177,17 @@ def _found(
 ) -> tuple[list[Service], list[Channel]]:
     service_by_id = Service.objects.in_bulk(services)
     channel_by_code = Channel.objects.in_bulk(channels)
-    for field, wanted, known in (
+    for name, wanted, known in (
         ("service", services, set(service_by_id)),
         ("channel", channels, set(channel_by_code)),
     ):
         unknown = sorted(set(wanted) - known)
         if unknown:
-            faults[field] = _("Unknown: %(names)s.") % {"names": ", ".join(unknown)}
+            faults[name] = _("Unknown: %(names)s.") % {"names": ", ".join(unknown)}
         elif len(set(wanted)) < len(wanted):
-            faults[field] = _("Name each one once.")
+            faults[name] = _("Name each one once.")
         elif not wanted:
-            faults[field] = _("Name at least one.")
+            faults[name] = _("Name at least one.")
     if faults:
         raise errors.InvalidInput(faults)
     return [service_by_id[key] for key in services], [channel_by_code[code] for code in channels]

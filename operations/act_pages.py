@@ -48,7 +48,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay import audit
+from diamondpay import step_up
+from diamondpay.identity import refusals
 from diamondpay.lib import acts, clock, errors, pages, transactions
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
@@ -137,9 +138,9 @@ def _page_of(obj: Any) -> str:
 class ActPage:
     """One act on one kind of object. See the module for what each part promises.
 
-    `permissions` are all needed. `models`: the act is offered on such objects' own pages (of those
-    that it `fits`), with `key_of` in the address. `name_of` is how the page calls the object, `url_of` where
-    its page is.
+    `permissions` are all needed; an act that `moves_money` asks again who it is (`diamondpay.step_up`).
+    `models`: the act is offered on such objects' own pages (of those that it `fits`), with `key_of` in the
+    address. `name_of` is how the page calls the object, `url_of` where its page is.
     """
 
     name: str
@@ -160,6 +161,7 @@ class ActPage:
     url_of: Callable[[Any], str] = _page_of
     note: Words = ""
     is_single_step: bool = False
+    moves_money: bool = False
 
     @property
     def url_name(self) -> str:
@@ -228,7 +230,8 @@ def answer(page: ActPage, request: HttpRequest, object_id: str) -> HttpResponseB
         return _form(page, request, asked, form=form)
     asked = replace(asked, values=form.cleaned_data)
     if step == _DO_STEP:
-        return _done(page, request, asked, form, object_id)
+        proof_due = step_up.asked(request) if page.moves_money else None
+        return proof_due or _done(page, request, asked, form, object_id)
     return _look(page, request, asked, form)
 
 
@@ -373,7 +376,7 @@ def _note_refusal(
     """Keep who tried what and was refused; looking at a page is no attempt."""
     if request.method != "POST" or isinstance(refusal, errors.Busy):
         return
-    audit.write(
+    refusals.write(
         action=f"{page.name}.refused",
         object_kind=page.object_kind,
         object_id=object_id,

@@ -10,6 +10,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -90,11 +92,16 @@ def _words(found: Act, name: str, value: str) -> Any:
     """Return a piece of evidence for reading: an amount with its currency, a choice by its words."""
     if name == "amount":
         return parts.amount(found.amount, found.currency)
+    if name == "kept_proof":
+        number = value.partition(" ")[0]
+        address = reverse("admin:proof_file", args=[number])
+        return format_html('<a href="{}">{}</a>', address, value)
     return _CHOICES.get((name, value), value)
 
 
 _EVIDENCE: dict[str, Any] = {
-    "amount": _("amount"), "proof": _("proof"), "channel": _("channel"), "destination": _("to wallet"),
+    "amount": _("amount"), "proof": _("proof"), "kept_proof": _("kept proof"), "channel": _("channel"),
+    "destination": _("to wallet"),
     "channel_order_no": _("upstream's order number"), "fee": _("fee"), "api": _("API"),
     "old_keys": _("keys that live now"),
 }  # fmt: skip
@@ -186,6 +193,7 @@ def _decision(
             name_of=named,
             models=(Act,),
             is_single_step=True,
+            moves_money=name == "approve",
         )
     )
 

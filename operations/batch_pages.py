@@ -27,7 +27,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 
 from channels.models import Direction, Service
-from diamondpay import audit
+from diamondpay import audit, step_up
 from diamondpay.lib import clock, errors, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.lib.spreadsheet import upload_kinds
@@ -217,7 +217,7 @@ def progress(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def confirm(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Let the payouts be created."""
-    return _act(request, pk, acts.confirm)
+    return step_up.asked(request) or _act(request, pk, acts.confirm)
 
 
 def discard(request: HttpRequest, pk: int) -> HttpResponseBase:

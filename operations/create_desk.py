@@ -12,13 +12,12 @@ from decimal import Decimal
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Service
+from channels.models import Currency, Service
 from channels.upstreams import base
-from diamondpay.lib import errors, money
+from diamondpay.lib import clock, errors, money
 from diamondpay.models import User
-from merchants import pricing
 from merchants.models import Merchant
-from operations import create_entry, create_offer, limits, placement
+from operations import create_entry, create_offer, limits, placement, settlement
 from operations.create_entry import Entry, Input
 from operations.create_kinds import Kind
 from records.dialects import gateway
@@ -37,11 +36,14 @@ _FIELD_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What the order costs. Units: major units; `total` is what a payout freezes, a deposit credits."""
+    """What the order costs the wallet. Units: major units of `unit`, the wallet's currency; `total` is what a
+    payout freezes, a deposit credits.
+    """
 
     amount: Decimal
     fee: Decimal
     total: Decimal
+    unit: Currency
 
 
 @dataclass(kw_only=True)
@@ -121,16 +123,16 @@ def quote(desk: Desk) -> Quote | None:
 
 
 def _quote(desk: Desk, amount: Decimal) -> Quote:
-    """Raises: AmountBelowMinimum, FeeTypeUnknown, money.AmountTooLarge."""
+    """Raises: AmountBelowMinimum, FeeTypeUnknown, NoRate, money.AmountTooLarge."""
     if desk.offered is None:
         raise ValueError("no service is chosen")
-    terms, exponent = desk.offered.terms, desk.offered.service.currency.exponent
-    rule = {"fee_type": terms.fee_type, "fee_permillage": terms.fee_permillage, "fee_fixed": terms.fee_fixed}
-    if desk.kind.is_payout:
-        fee = pricing.fee_of(amount=amount, exponent=exponent, **rule)
-        return Quote(amount=amount, fee=fee, total=amount + fee)
-    found = pricing.quote(amount=amount, exponent=exponent, **rule)
-    return Quote(amount=amount, fee=found.fee, total=found.credited)
+    service = desk.offered.service
+    unit = desk.channel.option.merchant_channel.currency if desk.channel is not None else service.currency
+    settled = settlement.Settlement(
+        service=service, terms=desk.offered.terms, amount=amount, now=clock.now()
+    ).worth(unit.pk)
+    total = settled.debited if desk.kind.is_payout else settled.amount - settled.fee
+    return Quote(amount=settled.amount, fee=settled.fee, total=total, unit=unit)
 
 
 def order_of(
@@ -246,7 +248,7 @@ def _check_range(desk: Desk, amount: Decimal) -> None:
     if not desk.kind.is_payout or desk.channel is None or desk.service is None:
         return
     if desk.channel.available < costs.total:
-        exponent = desk.service.currency.exponent
+        exponent = costs.unit.exponent
         shape = _("The wallet has {available} available, and {total} would be frozen ({amount} + fee {fee}).")
         raise errors.InsufficientBalance(
             format_lazy(

@@ -17,7 +17,7 @@ from channels.models import ChannelService, Direction, Service
 from diamondpay.lib import errors
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantService
-from operations import limits, routing
+from operations import limits, routing, service_options
 from records import filters, ledger
 
 Words = errors.Words
@@ -138,7 +138,7 @@ def services_of(*, merchant: Merchant, direction: str) -> Services:
             merchant=merchant, service__direction=direction
         ).select_related("service__currency", "service__service_type")
     }
-    options = routing.options_by_service(merchant=merchant, activated=list(activated.values()))
+    options = service_options.by_service(merchant=merchant, activated=list(activated.values()))
     offered: list[Offered] = []
     left_out: list[LeftOut] = []
     for service in Service.objects.filter(direction=direction).order_by("pk"):

@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from diamondpay import step_up
 from diamondpay.lib import clock, errors, money, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
@@ -145,11 +146,11 @@ def _review(request: HttpRequest, desk: Desk, *, order_no: str, now: datetime) -
     except errors.DomainError as refusal:
         complaints = create_desk.complaints_of(refusal)
         return _form(request, desk, order_no=order_no, complaints=complaints, now=now)
-    reviewed = create_tokens.Reviewed(entry=desk.entry, order_no=order_no, fee=terms.fee)
+    reviewed = create_tokens.Reviewed(entry=desk.entry, order_no=order_no, fee=terms.worth.fee)
     context = {
         **_frame(desk.kind),
         **admin.site.each_context(request),
-        **create_words.review(desk, order=order, fee=terms.fee),
+        **create_words.review(desk, order=order, worth=terms.worth),
         "title": desk.kind.title,
         "order_no": order_no,
         "sealed": create_tokens.sealed(reviewed, kind=desk.kind, user=desk.user),
@@ -169,7 +170,8 @@ def _reviewed(request: HttpRequest, kind: Kind, *, is_sent: bool, now: datetime)
     desk = create_desk.look(kind=kind, user=user, entry=reviewed.entry)
     if not is_sent:
         return _form(request, desk, order_no=reviewed.order_no, now=now)
-    return _placed(request, desk, order_no=reviewed.order_no, fee_expected=reviewed.fee, now=now)
+    proof_due = step_up.asked(request)
+    return proof_due or _placed(request, desk, order_no=reviewed.order_no, fee_expected=reviewed.fee, now=now)
 
 
 def _of_another_merchant(kind: Kind, order: placement.NewOrder) -> Payment | Payout | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _t
 from channels.models import Currency
 from diamondpay.lib import crypto, money
 from merchants.models import Merchant
-from operations import create_desk, create_offer, limits, placement
+from operations import create_desk, create_offer, limits, placement, settlement
 from operations.create_desk import Desk
 from records.admin import parts
 
@@ -48,11 +48,14 @@ def form(desk: Desk, *, complaints: Mapping[str, Words]) -> dict[str, Any]:
     }
 
 
-def review(desk: Desk, *, order: placement.NewOrder, fee: Decimal) -> dict[str, Any]:
+def review(desk: Desk, *, order: placement.NewOrder, worth: settlement.Worth) -> dict[str, Any]:
     """Return what a payout would do: before and after, to whom, by which road."""
     if desk.service is None or desk.channel is None or desk.merchant is None:
         raise ValueError("only a whole form is reviewed")
-    unit, total = desk.service.currency, order.amount + fee
+    unit, total = desk.channel.option.merchant_channel.currency, worth.debited
+    asked = [(_t("Amount"), _amount(order.amount, desk.service.currency))]
+    if unit != desk.service.currency:
+        asked.append((_t("In the wallet's currency"), _amount(worth.amount, unit)))
     available, frozen = desk.channel.available, desk.channel.frozen
     is_waiting = placement.needs_review(merchant=desk.merchant, amount=order.amount)
     button = _t("Freeze %(total)s and hand in for review") if is_waiting else _t("Freeze %(total)s and send")
@@ -64,8 +67,7 @@ def review(desk: Desk, *, order: placement.NewOrder, fee: Decimal) -> dict[str, 
             (_t("Frozen"), _amount(frozen, unit), _amount(frozen + total, unit)),
         ],
         "amounts": [
-            (_t("Amount"), _amount(order.amount, unit)), (_t("Fee"), _amount(fee, unit)),
-            (_t("Frozen at once"), _amount(total, unit)),
+            *asked, (_t("Fee"), _amount(worth.fee, unit)), (_t("Frozen at once"), _amount(total, unit)),
         ],
         "facts": [
             (_t("Merchant"), str(desk.merchant)), (_t("Service"), str(desk.service)),
@@ -170,16 +172,14 @@ def _bounds(desk: Desk) -> list[dict[str, Any]]:
 
 
 def _quote(desk: Desk) -> str:
-    found, service = create_desk.quote(desk), desk.service
-    if found is None or service is None:
+    found = create_desk.quote(desk)
+    if found is None:
         return ""
     shape = _t("Fee %(fee)s; %(total)s are credited when exactly this amount is paid.")
     if desk.kind.is_payout:
         shape = _t("Fee %(fee)s; %(total)s will be frozen.")
-    exponent = service.currency.exponent
-    return shape % {
-        "fee": money.render(found.fee, exponent), "total": _plain(found.total, service.currency)
-    }  # fmt: skip
+    fee = money.render(found.fee, found.unit.exponent)
+    return shape % {"fee": fee, "total": _plain(found.total, found.unit)}
 
 
 def _amount(value: Decimal, currency: Currency) -> SafeString:

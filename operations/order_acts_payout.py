@@ -242,7 +242,7 @@ register(
     ActPage(
         name="approve_payout", label=_("Approve"), permissions=(acts.REVIEW,), object_kind="payout",
         load=load, models=(Payout,), key_of=number_of, obstacle=_not_approvable, before_after=_approving,
-        execute=_approve, facts=facts, is_single_step=True,
+        execute=_approve, facts=facts, is_single_step=True, moves_money=True,
         button=_names(_("Approve and send %(amount)s %(unit)s"), field="requested_amount"),
     )
 )  # fmt: skip

@@ -18,7 +18,7 @@ from operations import approval_rules, limits
 from operations.act_pages import ActForm, Asked
 from operations.models import Act
 from operations.request_pages import AmountForm, amount_evidence, request_page
-from records import filters, ledger, payments
+from records import filters, ledger, payments, proofs
 from records.admin import parts
 from records.models import Account, Payment, Payout, PayoutStatus
 
@@ -53,7 +53,34 @@ def _proof_field(help_text: Any) -> forms.CharField:
     )
 
 
-class SupplementForm(AmountForm):
+class ProvenForm(ActForm):
+    """An act that needs a proof: in words, and one of the files that are kept with the order."""
+
+    kept_proof = forms.ChoiceField(
+        label=_("Kept proof"), required=False,
+        help_text=_("A file that was uploaded to this order; the act names it with its SHA-256."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        visible = filters.visible_to(self.asked.user, proofs.without_content(self.asked.obj.proofs.all()))
+        self._kept = {proof.proof_id: proof for proof in visible.order_by("-uploaded_at")}
+        none_said = _t("No file; the words say where it is") if self._kept else _t("None is kept with it yet")
+        choices = [(key, f"{proof.note[:60]} · {key}") for key, proof in self._kept.items()]
+        self.fields["kept_proof"].choices = [("", none_said), *choices]  # type: ignore[attr-defined]
+
+    def clean_kept_proof(self) -> str:
+        """Return the proof as the evidence names it: its number and the SHA-256 of what is kept."""
+        chosen = self._kept.get(self.cleaned_data["kept_proof"])
+        return f"{chosen.proof_id} sha256:{chosen.sha256}" if chosen is not None else ""
+
+
+def _proof_evidence(asked: Asked) -> dict[str, str]:
+    kept = {"kept_proof": asked.values["kept_proof"]} if asked.values["kept_proof"] else {}
+    return {"proof": asked.values["proof"], **kept}
+
+
+class SupplementForm(ProvenForm, AmountForm):
     """What arrived that no callback told, by which number of the upstream, and how we know."""
 
     channel_order_no = forms.CharField(
@@ -87,7 +114,7 @@ class SupplementForm(AmountForm):
 def _supplement_evidence(asked: Asked) -> dict[str, str]:
     values = asked.values
     return {
-        **amount_evidence(asked), "channel_order_no": values["channel_order_no"], "proof": values["proof"],
+        **amount_evidence(asked), "channel_order_no": values["channel_order_no"], **_proof_evidence(asked),
     }  # fmt: skip
 
 
@@ -115,7 +142,7 @@ def _refund_button(asked: Asked) -> str:
     return _t("Ask to refund %(amount)s %(unit)s") % {"amount": amount, "unit": payment.currency_id}
 
 
-class FailForm(ActForm):
+class FailForm(ProvenForm):
     """How we know that the payout was not paid and will not be (P5)."""
 
     proof = _proof_field(
@@ -124,7 +151,7 @@ class FailForm(ActForm):
 
 
 def _fail_evidence(asked: Asked) -> dict[str, str]:
-    return {"proof": asked.values["proof"]}
+    return _proof_evidence(asked)
 
 
 def _fail_button(asked: Asked) -> str:

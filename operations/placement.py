@@ -24,10 +24,9 @@ from channels.models import Bank, Channel, Direction, Service
 from channels.upstreams import base, registry
 from diamondpay.lib import clock, crash, crypto, errors, money
 from diamondpay.models import User
-from merchants import pricing
 from merchants import queries as merchant_queries
 from merchants.models import Merchant, MerchantService
-from operations import create_audit, routing
+from operations import create_audit, routing, settlement
 from records import payments, payouts, submission
 from records.models import Actor, Payment, Payout, Source
 
@@ -41,7 +40,11 @@ REMARK_LENGTH = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """What a merchant or operator asks for. Units: amount in major units of the service's currency."""
+    """What a merchant or operator asks for.
+
+    Units: amount in major units of the service's currency, or of `quoted_in` where that is given: the
+    settlement currency, of which the payer pays amount × exchange rate.
+    """
 
     merchant: Merchant
     service_id: str
@@ -60,6 +63,7 @@ class NewOrder:
     placed_by: User | None = None
     # Where the person who places it sits, for the audit trail.
     address: str | None = None
+    quoted_in: str = ""
 
     def content_hash(self) -> bytes:
         """Return what tells a repeat from another order of one number; keyed, for it covers card numbers."""
@@ -69,7 +73,10 @@ class NewOrder:
 
     def content(self) -> dict[str, object]:
         """Return what makes two requests the same, field by field."""
+        # What came later is left out where it is not used, so that older orders keep the hash they have.
+        later = {"quoted_in": self.quoted_in} if self.quoted_in else {}
         return {
+            **later,
             "service": self.service_id,
             "amount": money.plain(self.amount),
             "currency": self.currency.upper(),
@@ -83,10 +90,11 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPayment(NewOrder):
-    """A deposit to place."""
+    """A deposit to place. `expiry_seconds` stands for the service's where it is not 0."""
 
     remark_code: str = ""
     last_numbers: tuple[str, ...] = ()
+    expiry_seconds: int = 0
 
     def content(self) -> dict[str, object]:
         """Return what makes two requests the same, field by field."""
@@ -99,25 +107,30 @@ class NewPayment(NewOrder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPayout(NewOrder):
-    """A payout to place. `fee_expected` is what a person was shown: with any other fee it is refused."""
+    """A payout to place. `fee_expected` is what a person was shown: with any other fee it is refused;
+    `requires_review` adds a review and never takes one away.
+    """
 
     bank_branch: str = ""
     fee_expected: Decimal | None = None
+    requires_review: bool = False
 
     def content(self) -> dict[str, object]:
         """Return what makes two requests the same, field by field."""
-        return {**NewOrder.content(self), "bank_branch": self.bank_branch}
+        later = {"requires_review": "yes"} if self.requires_review else {}
+        return {**NewOrder.content(self), **later, "bank_branch": self.bank_branch}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was decided for an order before it is written."""
+    """What was decided for an order before it is written. Units: amount in the service's currency."""
 
     service: Service
     merchant_service: MerchantService
     bank: Bank | None
     decision: routing.Decision
-    fee: Decimal
+    amount: Decimal
+    worth: settlement.Worth
 
 
 def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
@@ -132,7 +145,7 @@ def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
     now = now or clock.now()
     content_hash = order.content_hash()
     try:
-        terms = _terms(order=order, direction=Direction.DEPOSIT)
+        terms = _terms(order=order, direction=Direction.DEPOSIT, now=now)
         with transaction.atomic():
             payment = payments.create(
                 columns=_payment_columns(order, terms, content_hash, now), party=order.party, now=now
@@ -161,8 +174,8 @@ def place_payout(*, order: NewPayout, now: datetime | None = None) -> Payout:
     first = _first_payout(order, content_hash)
     if first is not None:
         return first
-    terms = _terms(order=order, direction=Direction.PAYOUT)
-    under_review = needs_review(merchant=order.merchant, amount=order.amount)
+    terms = _terms(order=order, direction=Direction.PAYOUT, now=now)
+    under_review = order.requires_review or needs_review(merchant=order.merchant, amount=terms.amount)
     try:
         with transaction.atomic():
             payout = payouts.create(
@@ -198,7 +211,8 @@ def terms_of(order: NewPayment | NewPayout) -> Terms:
     Raises: DomainError subclasses, exactly as placing it would, but for a number that is taken.
     """
     is_deposit = isinstance(order, NewPayment)
-    return _terms(order=order, direction=Direction.DEPOSIT if is_deposit else Direction.PAYOUT)
+    direction = Direction.DEPOSIT if is_deposit else Direction.PAYOUT
+    return _terms(order=order, direction=direction, now=clock.now())
 
 
 def _first_payment(order: NewOrder, content_hash: bytes) -> Payment | None:
@@ -228,7 +242,7 @@ def _refuse_other_content(order: NewOrder, content_hash: bytes, first: Payment |
         raise errors.DuplicateOrderNumber
 
 
-def _terms(*, order: NewPayment | NewPayout, direction: Direction) -> Terms:
+def _terms(*, order: NewPayment | NewPayout, direction: Direction, now: datetime) -> Terms:
     """Decide everything about an order that does not need a lock."""
     if order.merchant.status != Merchant.Status.ACTIVE:
         raise errors.MerchantDisabled
@@ -243,23 +257,30 @@ def _terms(*, order: NewPayment | NewPayout, direction: Direction) -> Terms:
     bank = channel_queries.bank(text=order.bank, currency=service.currency_id) if order.bank else None
     if service.requires_merchant_channel and not (order.merchant_channel_id or order.channel_code):
         raise errors.ChannelRequired
-    fee = _fee(order, merchant_service, service)
-    if isinstance(order, NewPayout) and order.fee_expected not in (None, fee):
-        shape = _("The fee is {fee} now. Look at the amounts again before you send it.")
-        words = format_lazy(shape, fee=money.render(fee, service.currency.exponent))
-        raise errors.InvalidInput({"amount": words})
-    needed = order.amount + fee if direction == Direction.PAYOUT else Decimal(0)
+    amount = order.amount
+    if order.quoted_in:
+        amount = settlement.in_order_currency(
+            amount=amount, currency=order.quoted_in, service=service, now=now
+        )
+    settled = settlement.Settlement(service=service, terms=merchant_service, amount=amount, now=now)
     decision = routing.pick(
         merchant=order.merchant,
         merchant_service=merchant_service,
         service=service,
-        amount=order.amount,
-        needed=needed,
+        amount=amount,
+        needed=settled.debited,
+        settlement_currency=order.quoted_in,
         merchant_channel_id=order.merchant_channel_id,
         channel_code=order.channel_code,
     )
     _check_adapter(decision.choice.channel)
-    return Terms(service, merchant_service, bank, decision, fee)
+    worth = settled.worth(decision.choice.merchant_channel.currency_id)
+    if isinstance(order, NewPayout) and order.fee_expected not in (None, worth.fee):
+        shape = _("The fee is {fee} now. Look at the amounts again before you send it.")
+        exponent = settlement.exponent_of(decision.choice.merchant_channel.currency_id)
+        words = format_lazy(shape, fee=money.render(worth.fee, exponent))
+        raise errors.InvalidInput({"amount": words})
+    return Terms(service, merchant_service, bank, decision, amount, worth)
 
 
 def _check_adapter(channel: Channel) -> None:
@@ -274,24 +295,12 @@ def _check_adapter(channel: Channel) -> None:
         raise errors.NoChannelAvailable from fault
 
 
-def _fee(order: NewOrder, terms: MerchantService, service: Service) -> Decimal:
-    """Return the fee by the merchant's rule.
-
-    Raises: AmountBelowMinimum when a deposit would leave nothing to credit.
-    """
-    rule = {"fee_type": terms.fee_type, "fee_permillage": terms.fee_permillage, "fee_fixed": terms.fee_fixed}
-    exponent = service.currency.exponent
-    if service.direction == Direction.PAYOUT:
-        return pricing.fee_of(amount=order.amount, exponent=exponent, **rule)
-    return pricing.quote(amount=order.amount, exponent=exponent, **rule).fee
-
-
 def _check_amount(order: NewOrder, service: Service) -> None:
     if order.currency and order.currency.upper() != service.currency_id:
         raise errors.InvalidInput({"currency": _("The service is in another currency.")})
     if order.amount <= 0:
         raise errors.InvalidInput({"amount": _("The amount must be positive.")})
-    if money.decimals_used(order.amount) > service.currency.exponent:
+    if not order.quoted_in and money.decimals_used(order.amount) > service.currency.exponent:
         raise errors.InvalidInput({"amount": _("The amount has more decimals than the currency.")})
 
 
@@ -327,7 +336,10 @@ def _columns(order: NewOrder, terms: Terms, content_hash: bytes) -> dict[str, ob
         "merchant_channel": choice.merchant_channel,
         "currency_id": currency_id,
         "settlement_currency_id": choice.merchant_channel.currency_id,
-        "requested_amount": order.amount,
+        "unit_price": terms.worth.unit_price,
+        "requested_amount": terms.amount,
+        "quoted_amount": order.amount if order.quoted_in else None,
+        "payment_method": terms.service.payment_method,
         "fee_type": merchant_service.fee_type,
         "fee_permillage": merchant_service.fee_permillage,
         "fee_fixed": merchant_service.fee_fixed,
@@ -359,15 +371,15 @@ def _payment_columns(
         "remark_code": remark_code,
         "tolerance_below": channel_service.tolerance_below,
         "tolerance_above": channel_service.tolerance_above,
-        "expires_at": now + timedelta(seconds=terms.service.expiry_seconds),
+        "expires_at": now + timedelta(seconds=order.expiry_seconds or terms.service.expiry_seconds),
     }
 
 
 def _payout_columns(order: NewPayout, terms: Terms, content_hash: bytes) -> dict[str, object]:
     return {
         **_columns(order, terms, content_hash),
-        "fee": terms.fee,
-        "debited_amount": order.amount + terms.fee,
+        "fee": terms.worth.fee,
+        "debited_amount": terms.worth.debited,
         "after_failure": terms.merchant_service.after_failure,
         "bank_name": order.party.bank_name[:128],
         "bank_branch": order.bank_branch[:128],

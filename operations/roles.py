@@ -231,9 +231,16 @@ APPROVALS: dict[str, tuple[str, ...]] = {
 }
 
 
+# Came with the migration `0050_rate_roles`. Making a rate changes what every later order is worth.
+RATES: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: ("channels.view_exchangerate", "channels.add_exchangerate"),
+    FINANCE_STAFF: ("channels.view_exchangerate", "channels.add_exchangerate"),
+    OPERATIONS_STAFF: ("channels.view_exchangerate",),
+}
+
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
-    PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS,
+    PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES,
 )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ Source: architecture.md, One function decides limits; backoffice.md, Limits.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
@@ -17,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from channels import rates
 from channels.models import Channel, ChannelService, Direction, Service
 from diamondpay.lib import errors, money, sql
 from merchants.models import Merchant, MerchantChannel, MerchantService, ServiceBound
@@ -53,17 +55,24 @@ class Reason(enum.StrEnum):
     RANGE_EMPTY = "range_empty"
     AMOUNT_OUTSIDE_RANGE = "amount_outside_range"
     BALANCE_TOO_LOW = "balance_too_low"
+    NO_RATE = "no_rate"
+    WORTH_TOO_LITTLE = "worth_too_little"
+    SETTLED_ELSEWHERE = "settled_elsewhere"
     NOT_PREFERRED = "not_preferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuledOut:
-    """A channel that does not carry the order, with the reason for programs and in words."""
+    """A channel that does not carry the order, with the reason for programs and in words.
+
+    `fault` is what the merchant is told where nothing else stands in the way.
+    """
 
     channel_code: str
     merchant_channel_id: str
     reason: Reason
     words: Words
+    fault: errors.DomainError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +148,7 @@ def options(*, merchant: Merchant, merchant_service: MerchantService, service: S
         wallet = _WALLET.take(row)
         wallet.merchant, wallet.channel = merchant, _CHANNEL.take(row)
         found_options.append(
-            _option(
+            option_of(
                 wallet=wallet,
                 channel_service=_CHANNEL_SERVICE.read(row),
                 merchant_service=merchant_service,
@@ -148,42 +157,7 @@ def options(*, merchant: Merchant, merchant_service: MerchantService, service: S
                 available=row[0],
             )
         )
-    return sorted(found_options, key=_preference)
-
-
-def options_by_service(
-    *, merchant: Merchant, activated: Sequence[MerchantService]
-) -> dict[str, list[Option]]:
-    """Return what `options` does for each of the activated services, by service id.
-
-    Four queries, however many services and wallets there are.
-    """
-    service_ids = [terms.service_id for terms in activated]
-    wallets = list(MerchantChannel.objects.filter(merchant=merchant).select_related("channel"))
-    carried = ChannelService.objects.filter(
-        service__in=service_ids, channel__in={wallet.channel_id for wallet in wallets}
-    )
-    by_channel = {(found.channel_id, found.service_id): found for found in carried}
-    bounds = ServiceBound.objects.filter(merchant_channel__in=wallets, service__in=service_ids)
-    by_wallet = {(found.merchant_channel_id, found.service_id): found for found in bounds}
-    accounts = Account.objects.filter(merchant_channel__in=wallets, kind=Account.Kind.AVAILABLE)
-    available = dict(accounts.values_list("merchant_channel_id", "balance"))
-    found_options: dict[str, list[Option]] = {}
-    for terms in activated:
-        is_payout = terms.service.direction == Direction.PAYOUT
-        offered = [
-            _option(
-                wallet=wallet,
-                channel_service=by_channel.get((wallet.channel_id, terms.service_id)),
-                merchant_service=terms,
-                service=terms.service,
-                service_bound=by_wallet.get((wallet.pk, terms.service_id)),
-                available=available.get(wallet.pk) if is_payout else None,
-            )
-            for wallet in wallets
-        ]
-        found_options[terms.service_id] = sorted(offered, key=_preference)
-    return found_options
+    return sorted(found_options, key=preference)
 
 
 def pick(
@@ -192,13 +166,16 @@ def pick(
     merchant_service: MerchantService,
     service: Service,
     amount: Decimal,
-    needed: Decimal,
+    needed: Decimal | Callable[[str], Decimal],
+    settlement_currency: str = "",
     merchant_channel_id: str = "",
     channel_code: str = "",
 ) -> Decision:
     """Pick the wallet that carries the order.
 
-    Units: amount and needed in major units; `needed` is what a payout takes from the wallet (amount + fee).
+    Units: amount and needed in major units; `needed` is what a payout takes from the wallet (amount + fee): a
+    sum in the service's currency, or what tells it for a wallet's currency and raises a DomainError where it
+    cannot. With `settlement_currency` only wallets in that currency carry the order.
     Balances are read without a lock: the posting itself decides whether the money was still there.
     Raises: ChannelUnknown when a named wallet or channel is not the merchant's; ChannelRequired;
     InsufficientBalance, AmountBelowMinimum, AmountAboveMaximum or NoAmountPossible when only that stands in
@@ -216,10 +193,23 @@ def pick(
             raise errors.ChannelUnknown
     elif service.requires_merchant_channel:
         raise errors.ChannelRequired
-    return choose(offered=offered, amount=amount, needed=needed)
+    return choose(
+        offered=offered,
+        service=service,
+        amount=amount,
+        needed=needed,
+        settlement_currency=settlement_currency,
+    )
 
 
-def choose(*, offered: list[Option], amount: Decimal, needed: Decimal) -> Decision:
+def choose(
+    *,
+    offered: list[Option],
+    service: Service,
+    amount: Decimal,
+    needed: Decimal | Callable[[str], Decimal],
+    settlement_currency: str = "",
+) -> Decision:
     """Choose among the options, in their order, the wallet that carries the amount.
 
     Units: as for `pick`. Raises: as `pick` does where a wallet is not named.
@@ -227,7 +217,9 @@ def choose(*, offered: list[Option], amount: Decimal, needed: Decimal) -> Decisi
     choices: list[Choice] = []
     ruled_out: list[RuledOut] = []
     for option in offered:
-        tried = _try(option, amount=amount, needed=needed)
+        tried = _settled_elsewhere(option, settlement_currency) or _try(
+            option, amount=amount, needed=_needed_of(option, service, needed)
+        )
         if isinstance(tried, Choice):
             choices.append(tried)
         else:
@@ -241,7 +233,7 @@ def choose(*, offered: list[Option], amount: Decimal, needed: Decimal) -> Decisi
     return Decision(choice=choices[0], ruled_out=tuple(ruled_out))
 
 
-def _option(
+def option_of(
     *,
     wallet: MerchantChannel,
     channel_service: ChannelService | None,
@@ -307,7 +299,28 @@ def _obstacle(
     return None
 
 
-def _try(option: Option, *, amount: Decimal, needed: Decimal) -> Choice | RuledOut:
+def _settled_elsewhere(option: Option, currency: str) -> RuledOut | None:
+    wallet = option.merchant_channel
+    if not currency or wallet.currency_id == currency:
+        return None
+    words = _("The wallet is settled in another currency.")
+    return _ruled_out(wallet, Reason.SETTLED_ELSEWHERE, words)
+
+
+def _needed_of(
+    option: Option, service: Service, needed: Decimal | Callable[[str], Decimal]
+) -> Decimal | errors.DomainError:
+    """Return what the order takes from the wallet, in its currency, or why that cannot be told."""
+    currency = option.merchant_channel.currency_id
+    if isinstance(needed, Decimal):
+        return needed if currency == service.currency_id else rates.NoRate()
+    try:
+        return needed(currency)
+    except errors.DomainError as fault:
+        return fault
+
+
+def _try(option: Option, *, amount: Decimal, needed: Decimal | errors.DomainError) -> Choice | RuledOut:
     if option.obstacle is not None and option.obstacle.reason != Reason.BALANCE_TOO_LOW:
         return option.obstacle
     if option.channel_service is None or option.range is None:
@@ -317,6 +330,9 @@ def _try(option: Option, *, amount: Decimal, needed: Decimal) -> Choice | RuledO
         shape = _("The amount is outside {range}.")
         words = format_lazy(shape, range=option.range.explain())
         return _ruled_out(wallet, Reason.AMOUNT_OUTSIDE_RANGE, words)
+    if isinstance(needed, errors.DomainError):
+        reason = Reason.NO_RATE if isinstance(needed, rates.NoRate) else Reason.WORTH_TOO_LITTLE
+        return dataclasses.replace(_ruled_out(wallet, reason, needed.message), fault=needed)
     if option.available is not None and option.available < needed:
         words = format_lazy(
             _("The available balance of {available} is below the {needed} that are needed."),
@@ -350,6 +366,9 @@ def _refuse(*, offered: list[Option], ruled_out: list[RuledOut], amount: Decimal
     ]
     if ranges:
         limits.check(limits.widest(ranges, amount), amount)
+    for out in ruled_out:
+        if out.fault is not None:
+            raise out.fault
     raise errors.NoChannelAvailable(details=details)
 
 
@@ -357,5 +376,5 @@ def _ruled_out(wallet: MerchantChannel, reason: Reason, words: Words) -> RuledOu
     return RuledOut(channel_code=wallet.channel_id, merchant_channel_id=wallet.pk, reason=reason, words=words)
 
 
-def _preference(option: Option) -> tuple[int, Decimal, str]:
+def preference(option: Option) -> tuple[int, Decimal, str]:
     return (-option.channel.weight, -(option.available or Decimal(0)), option.merchant_channel.pk)

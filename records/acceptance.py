@@ -36,8 +36,10 @@ _ACCEPTED = """
 
 
 @transactions.statement_with_retries
-def write(*, payment: Payment, submission: base.Submission, now: datetime) -> None:
+def write(*, payment: Payment, submission: base.Submission, now: datetime) -> bool:
     """Keep the call and what the upstream named, on the row and on the object.
+
+    Returns whether the order was accepted by this very call, and not by another one before it.
 
     Raises: IntegrityError of `payment_channel_order_no_once`; nothing is written then.
     Locks: the order's row.
@@ -66,8 +68,9 @@ def write(*, payment: Payment, submission: base.Submission, now: datetime) -> No
     if not found or found[0][0] != payment.version:
         # Somebody else changed the order since it was read.
         payment.refresh_from_db()
-        return
+        return bool(found)
     _version, payment.channel_order_no, payment.next_query_at = found[0]
     payment.updated_at = now
     for name, value in named.items():
         setattr(payment, name, value)
+    return True

@@ -137,6 +137,12 @@ def _what(row: Any) -> str:
     return words_of(row.action)
 
 
+def _thing(row: Any) -> str:
+    named = thing_of(row.object_kind)
+    # In words also where it is called as in the code: a file takes an unchanged value for the code itself.
+    return named[:1].upper() + named[1:]
+
+
 def page_of(row: Any) -> str:
     """Return the address of a row's page."""
     return reverse("admin:diamondpay_auditrow_change", args=[row.pk])
@@ -154,8 +160,7 @@ def columns() -> tuple[Column, ...]:
         ),
         table.flag("is_refused", word=_("refused"), label=_("outcome"), is_card=True),
         table.computed(
-            "thing", lambda row: thing_of(row.object_kind), label=_("kind of object"),
-            reader=lambda row: thing_of(row.object_kind), fields=("object_kind",),
+            "thing", _thing, label=_("kind of object"), reader=_thing, fields=("object_kind",),
         ),
         table.text("object_id"),
         table.text("address"),

@@ -56,6 +56,12 @@ CHECKS = (
         _("Credited + fee = settled, and settled is the actual amount converted."),
     ),
     Check(
+        "L9",
+        "check_l9_payout_amounts",
+        _("What a payout debits before its fee is the requested amount converted."),
+    ),
+    Check("L9", "check_l9_conversions_are_exchanged", _("Every conversion is booked in both currencies.")),
+    Check(
         "D2",
         "check_d2_success_is_one_credit",
         _("A deposit is Success exactly when it has one credit of its credited amount."),

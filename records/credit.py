@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from diamondpay.lib import money, sql
+from django.utils.translation import gettext as _t
+
+from diamondpay.lib import errors, money, sql
 from diamondpay.models import User
 from merchants import pricing
 from records import ledger
@@ -14,13 +16,35 @@ from records.models import Payment, Posting, PostingKind
 _EXPONENT = "SELECT exponent FROM channels_currency WHERE code = %(code)s"
 
 
+class NotCreditable(errors.LedgerRefused):
+    """What arrived cannot be credited: it is worth nothing in the wallet's currency, or no sum of it."""
+
+    code = "not_creditable"
+
+
 def quoted(*, payment: Payment, actual_amount: Decimal) -> tuple[pricing.Quote, Decimal]:
     """Return the fee and the credit of what arrived, and the amount they add up to.
 
     Units: actual_amount in major units of the order's currency; what is returned, of the wallet's.
+    Raises: NotCreditable when it is worth nothing there, too much for the book, or too exact.
     """
     exponent = sql.rows(_EXPONENT, {"code": payment.settlement_currency_id})[0][0]
-    settled_amount = money.converted(actual_amount, unit_price=payment.unit_price, exponent=exponent)
+    try:
+        settled_amount = money.converted(actual_amount, unit_price=payment.unit_price, exponent=exponent)
+    except money.AmountTooLarge as fault:
+        raise NotCreditable(fault.reason) from fault
+    is_converted = payment.settlement_currency_id != payment.currency_id
+    if settled_amount <= 0 or (not is_converted and settled_amount != actual_amount):
+        words = _t("%(amount)s %(currency)s for order %(order)s cannot be credited as %(settled)s.")
+        raise NotCreditable(
+            words
+            % {
+                "amount": money.plain(actual_amount),
+                "currency": payment.currency_id,
+                "order": payment.payment_id,
+                "settled": f"{money.plain(settled_amount)} {payment.settlement_currency_id}",
+            }
+        )
     quote = pricing.quote_settled(
         settled=settled_amount,
         fee_type=payment.fee_type,

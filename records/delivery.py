@@ -3,10 +3,10 @@
 An attempt is inserted, with the signed body, before it is sent (N2). While a row is in a worker's hands its
 due time is the end of the lease, so what a dead worker held simply becomes due again.
 
-One order can end twice (closed, then paid late). Both are told. The newer waits until the first attempt at
-the older is over, so that a healthy receiver hears them in order; it never waits for the older's retries,
-because a receiver that chokes on "closed" must still hear "paid" at once. `update_time` tells the merchant
-which is newer.
+One order can be told of twice (accepted, then ended; closed, then paid late). The newer waits until the
+first attempt at the older is over, so that a healthy receiver hears them in order; it never waits for the
+older's retries, because a receiver that chokes on "closed" must still hear "paid" at once. `update_time` or
+`modifiedAt` tells the merchant which is newer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -50,6 +51,12 @@ _BUSY = f"""
     SELECT merchant_id, {_HOST} FROM records_notification
     WHERE state = 'retrying' AND due_at > %(now)s AND due_at <= %(lease)s AND leased_until > %(now)s
 """  # noqa: S608 - only our own constants
+# One query for each kind of order: a condition that covers both would use neither index.
+_OLDER = """
+            SELECT 1 FROM records_notification older
+            WHERE older.{order} = due.{order} AND older.order_version < due.order_version
+                AND older.state = 'retrying' AND (older.attempt_count = 0 OR older.leased_until > %(now)s)
+"""
 # Walks from merchant to merchant along the index and looks at the oldest few of each, so that one merchant's
 # long queue is not read through to find what is due for the others.
 _CANDIDATES = f"""
@@ -63,17 +70,15 @@ _CANDIDATES = f"""
     )
     SELECT due.id, due.merchant_id, due.host
     FROM waiting CROSS JOIN LATERAL (
-        SELECT id, merchant_id, payment_id, order_version, due_at, {_HOST} AS host FROM records_notification
+        SELECT id, merchant_id, payment_id, payout_id, order_version, due_at, {_HOST} AS host
+        FROM records_notification
         WHERE state = 'retrying' AND merchant_id = waiting.merchant_id AND due_at <= %(now)s
             AND (leased_until IS NULL OR leased_until <= %(now)s)
         ORDER BY due_at, id LIMIT {SEEN_OF_A_MERCHANT_MAX}
     ) due
     WHERE waiting.merchant_id <> ALL(%(merchants)s::text[]) AND due.host <> ALL(%(hosts)s::text[])
-        AND NOT EXISTS (
-            SELECT 1 FROM records_notification older
-            WHERE older.payment_id = due.payment_id AND older.order_version < due.order_version
-                AND older.state = 'retrying' AND (older.attempt_count = 0 OR older.leased_until > %(now)s)
-        )
+        AND NOT EXISTS ({_OLDER.format(order="payment_id")})
+        AND NOT EXISTS ({_OLDER.format(order="payout_id")})
     ORDER BY due.due_at, due.id LIMIT {CANDIDATE_COUNT_MAX}
 """  # noqa: S608 - only our own constants
 _LEASE = """
@@ -140,14 +145,21 @@ class Result:
     retry_after: str = ""
 
 
+class Key(NamedTuple):
+    """A live key of a merchant, in clear."""
+
+    public_id: str
+    secret: str
+
+
 @dataclass(slots=True)
 class Keyring:
-    """The merchants' live secrets, newest first, read at most once a second by one round of sending."""
+    """The merchants' live keys, newest first, read at most once a second by one round of sending."""
 
-    _found: dict[tuple[str, str], tuple[datetime, list[str]]] = field(default_factory=dict)
+    _found: dict[tuple[str, str], tuple[datetime, list[Key]]] = field(default_factory=dict)
 
-    def live(self, *, merchant_id: str, api: str, now: datetime) -> list[str]:
-        """Return the secrets that sign for a merchant now."""
+    def live(self, *, merchant_id: str, api: str, now: datetime) -> list[Key]:
+        """Return the keys that sign for a merchant now."""
         read_at, keys = self._found.get((merchant_id, api), (None, []))
         if read_at is None or not timedelta() <= now - read_at < timedelta(seconds=1):
             keys = _readable_keys(merchant_id=merchant_id, api=api, now=now)
@@ -248,9 +260,18 @@ def _signed(*, row: Notification, now: datetime, keyring: Keyring) -> Sending:
     keys = keyring.live(merchant_id=row.merchant_id, api=dialect.credential_api, now=now)
     body, headers = b"", None
     if keys:
-        body = dialect.body(facts=row.facts, sign_type=row.sign_type, secret=keys[0])
+        body = dialect.body(
+            facts=row.facts,
+            sign_type=row.sign_type,
+            secret=keys[0].secret,
+            access_key=keys[0].public_id,
+            timestamp_ms=int(now.timestamp() * 1000),
+        )
         headers = dialect.headers(
-            webhook_id=row.webhook_id, timestamp=int(now.timestamp()), body=body, secrets=keys
+            webhook_id=row.webhook_id,
+            timestamp=int(now.timestamp()),
+            body=body,
+            secrets=[key.secret for key in keys],
         )
     number = row.attempt_count + 1
     return Sending(
@@ -265,15 +286,15 @@ def _signed(*, row: Notification, now: datetime, keyring: Keyring) -> Sending:
     )
 
 
-def _readable_keys(*, merchant_id: str, api: str, now: datetime) -> list[str]:
-    """Return the merchant's live secrets, newest first.
+def _readable_keys(*, merchant_id: str, api: str, now: datetime) -> list[Key]:
+    """Return the merchant's live keys, newest first.
 
     One that no configured key opens is left out and logged: it must not stop every other merchant's queue.
     """
-    found: list[str] = []
+    found: list[Key] = []
     for credential in credentials.live(merchant_id, api, now):
         try:
-            found.append(credentials.secret_of(credential))
+            found.append(Key(credential.public_id, credentials.secret_of(credential)))
         except crypto.CannotDecrypt:
             logger.error("A credential cannot be decrypted.", extra={"fields": {"credential": credential.pk}})
     return found
@@ -299,8 +320,9 @@ def send(sending: Sending) -> Result:
         )
     crash.point("notifications.sent")
     text = answer.body.decode("utf-8", "replace")
-    is_success, reason = dialects.get(sending.dialect).is_acknowledged(http_status=answer.status, answer=text)
-    if answer.is_cut and answer.status == 200:
+    dialect = dialects.get(sending.dialect)
+    is_success, reason = dialect.is_acknowledged(http_status=answer.status, answer=text)
+    if answer.is_cut and answer.status == 200 and dialect.reads_answers:
         is_success, reason = False, _t("HTTP 200, but the answer is longer than 64 kB.")
     return Result(
         is_success=is_success,

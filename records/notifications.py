@@ -62,17 +62,19 @@ def enqueue(
 ) -> Notification | None:
     """Leave what the merchant must be told of an order that has just ended; None when nobody asked.
 
-    Call it in the transaction of the change, with the row as it is now (status and version). Approval and
-    submission are not told (gateway-api.md, section 5).
+    Call it in the transaction of the change, with the row as it is now (status and version). Approval is
+    never told, and that the upstream has accepted the order only in dialects that tell it (gateway-api.md,
+    section 5; transaction-request-api.md, Webhooks).
     Raises: ValueError unless exactly one order is given.
     """
     order = payment or payout
     if order is None or (payment is not None and payout is not None):
         raise ValueError("a notification is of one order")
-    open_statuses = _OPEN_PAYMENTS if isinstance(order, Payment) else _OPEN_PAYOUTS
-    if not order.notify_url or order.status in open_statuses:
+    if not order.notify_url:
         return None
     dialect = dialects.get(order.dialect)
+    if not _is_told(order, tells_in_progress=dialect.tells_in_progress):
+        return None
     if isinstance(order, Payment):
         order_no, facts = order.payment_id, dialect.payment_facts(order)
     else:
@@ -101,6 +103,14 @@ def enqueue(
     notification._state.adding, notification._state.db = False, connection.alias
     wake.after_commit("notifications")
     return notification
+
+
+def _is_told(order: Payment | Payout, *, tells_in_progress: bool) -> bool:
+    """Say whether the order's present status is one that its merchant hears of."""
+    if order.status not in (_OPEN_PAYMENTS if isinstance(order, Payment) else _OPEN_PAYOUTS):
+        return True
+    is_under_review = isinstance(order, Payout) and order.status == PayoutStatus.UNDER_REVIEW
+    return tells_in_progress and not is_under_review and order.submitted_at is not None
 
 
 @transactions.atomic_with_retries

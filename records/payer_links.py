@@ -29,18 +29,19 @@ class OpenedLink:
     expires_at: datetime
 
 
-def lives_until(payment: Payment) -> datetime:
+def lives_until(payment: Payment, *, seconds: int = LINK_SECONDS) -> datetime:
     """Return the moment from which the link of a deposit leads nowhere any more."""
-    ends: datetime = payment.created_at + timedelta(seconds=LINK_SECONDS)
+    ends: datetime = payment.created_at + timedelta(seconds=seconds)
     return ends
 
 
-def payment_page(payment: Payment) -> str:
-    """Return the whole address of a deposit's payment page, good for 10 minutes from its creation.
+def payment_page(payment: Payment, *, seconds: int = LINK_SECONDS) -> str:
+    """Return the whole address of a deposit's payment page, good for 10 minutes (or `seconds`) from its
+    creation.
 
     The same for every repeat of the call that made the deposit.
     """
-    expires_at = int(lives_until(payment).timestamp())
+    expires_at = int(lives_until(payment, seconds=seconds).timestamp())
     token = crypto.seal_token(_SHAPE.pack(payment.pk, expires_at), _CONTEXT)
     return f"{settings.PUBLIC_URL}{reverse('portal-payment', kwargs={'opaque': token})}"
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.upstreams import base
 from diamondpay.lib import crash, errors, ids, money, sql, transactions
 from diamondpay.models import User
-from records import acceptance, cases, credit, notifications, parties, schedule
+from records import acceptance, cases, credit, dialects, notifications, parties, schedule
 from records.models import (
     PAYMENT_MOVES,
     Actor,
@@ -95,12 +95,27 @@ def submitted(*, payment: Payment, submission: base.Submission, now: datetime) -
     if submission.outcome is not base.SubmissionOutcome.ACCEPTED:
         return _not_accepted(payment_pk=payment.pk, submission=submission, now=now)
     try:
-        acceptance.write(payment=payment, submission=submission, now=now)
+        _accepted(payment=payment, submission=submission, now=now)
     except IntegrityError as refusal:
         if not _is_number_taken(refusal):
             raise
         _accepted_under_a_taken_number(payment=payment, submission=submission, now=now)
     return payment
+
+
+def _accepted(*, payment: Payment, submission: base.Submission, now: datetime) -> None:
+    """Write the acceptance, and tell the merchant where its dialect does: one statement for all others."""
+    if payment.notify_url and dialects.get(payment.dialect).tells_in_progress:
+        _accepted_and_told(payment=payment, submission=submission, now=now)
+    else:
+        acceptance.write(payment=payment, submission=submission, now=now)
+
+
+@transactions.atomic_with_retries
+def _accepted_and_told(*, payment: Payment, submission: base.Submission, now: datetime) -> None:
+    is_first = acceptance.write(payment=payment, submission=submission, now=now)
+    if is_first and payment.status == PaymentStatus.IN_PROGRESS:
+        notifications.enqueue(payment=payment, now=now)
 
 
 @transactions.atomic_with_retries
@@ -123,7 +138,7 @@ def _not_accepted(*, payment_pk: int, submission: base.Submission, now: datetime
 
 @transactions.atomic_with_retries
 def _accepted_under_a_taken_number(*, payment: Payment, submission: base.Submission, now: datetime) -> None:
-    acceptance.write(payment=payment, submission=replace(submission, channel_order_no=""), now=now)
+    _accepted(payment=payment, submission=replace(submission, channel_order_no=""), now=now)
     _report_taken_number(payment=payment, channel_order_no=submission.channel_order_no, now=now)
 
 
@@ -186,14 +201,15 @@ def settle(
 
     Units: actual_amount in major units of payment.currency; converted at the order's unit price, rounded
     once.
-    Raises: StatusConflict when the order is Success already; EffectExists.
+    Raises: StatusConflict when the order is Success already; NotCreditable, before anything is written;
+    EffectExists.
     Locks: (the order), then the accounts in ascending id.
     """
     crash.point("settle.locked")
     if not PAYMENT_MOVES.allows(PaymentStatus(payment.status), PaymentStatus.SUCCESS):
         raise _conflict(payment, PaymentStatus.SUCCESS)
-    remember_channel_order_no(payment=payment, channel_order_no=channel_order_no, now=now)
     quote, settled_amount = credit.quoted(payment=payment, actual_amount=actual_amount)
+    remember_channel_order_no(payment=payment, channel_order_no=channel_order_no, now=now)
     posting = credit.begin(payment=payment, now=now, operator=user, remark=reason)
     moved = _move(
         payment,

@@ -17,7 +17,7 @@ from channels.models import Channel, ChannelService
 from channels.upstreams import base
 from diamondpay.lib import crash, errors, ids, transactions
 from diamondpay.models import User
-from records import attempts, cases, ledger, notifications, parties
+from records import attempts, cases, debit, ledger, notifications, parties
 from records.models import (
     PAYOUT_MOVES,
     Actor,
@@ -134,7 +134,10 @@ def submitted(*, attempt_pk: int, submission: base.Submission, now: datetime) ->
         )
     if changes:
         PayoutAttempt.objects.filter(pk=attempt.pk).update(**changes)
+    was_accepted_before = payout.submitted_at is not None
     payout.refresh_from_db()
+    if payout.submitted_at is not None and not was_accepted_before:
+        notifications.enqueue(payout=payout, now=now)
     return payout
 
 
@@ -184,25 +187,8 @@ def settle(
     if not PAYOUT_MOVES.allows(PayoutStatus(payout.status), PayoutStatus.SUCCESS):
         raise _conflict(payout, PayoutStatus.SUCCESS)
     attempts.finish(attempt, State.SUCCEEDED, channel_order_no=channel_order_no, reason=reason, now=now)
-    accounts = ledger.accounts_of(
-        merchant_channel_id=payout.merchant_channel_id,
-        channel_id=attempt.channel_id,
-        currency_id=payout.settlement_currency_id,
-    )
-    posting = ledger.post(
-        effect_key=f"payout:{payout.payout_id}:resolve",
-        kind=PostingKind.PAYOUT_DEBIT,
-        currency_id=payout.settlement_currency_id,
-        legs=[
-            (accounts["frozen"], -payout.debited_amount),
-            (accounts["clearing"], payout.debited_amount - (payout.fee or 0)),
-            (accounts["fees"], payout.fee or Decimal(0)),
-        ],
-        now=now,
-        payout_pk=payout.pk,
-        order_no=payout.payout_id,
-        operator=user,
-        remark=reason,
+    posting = debit.post(
+        payout=payout, attempt=attempt, actual_amount=actual_amount, now=now, operator=user, remark=reason
     )
     crash.point("settle.posted")
     return _move(
@@ -286,7 +272,7 @@ def _carries(channel_id: str, payout: Payout) -> bool:
     return ChannelService.objects.filter(
         channel=channel_id,
         channel__status=Channel.Status.ENABLED,
-        channel__currency=payout.settlement_currency_id,
+        channel__currency=payout.currency_id,
         service=payout.service_id,
         status=ChannelService.Status.ENABLED,
     ).exists()

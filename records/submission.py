@@ -10,6 +10,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -70,7 +71,7 @@ def submit_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = cloc
 
 def _send_attempt(attempt: PayoutAttempt, read_clock: clock.ReadClock) -> Payout:
     payout = attempt.payout
-    recipient = parties.party_of(payout)
+    recipient = _named_bank(parties.party_of(payout), payout)
     submission = secrets.adapter_of(attempt.channel).submit_payout(
         base.PayoutRequest(
             reference=attempt.reference,
@@ -83,6 +84,17 @@ def _send_attempt(attempt: PayoutAttempt, read_clock: clock.ReadClock) -> Payout
     )
     crash.point("submission.answered")
     return payouts.submitted(attempt_pk=attempt.pk, submission=submission, now=read_clock())
+
+
+def _named_bank(recipient: base.Party, payout: Payout) -> base.Party:
+    """Name the recipient's bank for upstreams that ask for it, where the merchant named it by id or code."""
+    if payout.bank is None:
+        return recipient
+    return replace(
+        recipient,
+        bank_code=recipient.bank_code or payout.bank.code,
+        bank_name=recipient.bank_name or payout.bank.name,
+    )
 
 
 def query_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now) -> None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _t
 from channels.models import Channel
 from channels.upstreams import base
 from diamondpay.lib import money, transactions
-from records import attempts, cases, ledger, payments, payouts
+from records import attempts, cases, credit, ledger, payments, payouts
 from records.models import (
     Actor,
     Case,
@@ -114,14 +114,20 @@ def _payment_paid(payment: Payment, word: Word, now: datetime, changed_by: Actor
     if taken is not None:
         # One upstream order must not credit two of ours.
         return Verdict(Outcome.SUSPENSE, taken.summary, taken)
-    payments.settle(
-        payment=payment,
-        actual_amount=word.amount,
-        now=now,
-        changed_by=changed_by,
-        channel_order_no=number,
-        reason=word.reason,
-    )
+    try:
+        payments.settle(
+            payment=payment,
+            actual_amount=word.amount,
+            now=now,
+            changed_by=changed_by,
+            channel_order_no=number,
+            reason=word.reason,
+        )
+    except credit.NotCreditable as refusal:
+        # Nothing was written. A person must see it, and the callback has its outcome.
+        return _into_suspense(
+            Case.Kind.WRONG_AMOUNT, str(refusal), word, now, payment=payment, channel_id=payment.channel_id
+        )
     return Verdict(Outcome.CREDITED, _t("Late payment credited.") if payment.is_late else _t("Credited."))
 
 

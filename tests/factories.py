@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from django.contrib.auth.models import Group, Permission
 
-from channels import secrets
-from channels.models import Channel, ChannelService, Currency, Service
+from channels import rates, secrets
+from channels.models import Channel, ChannelService, Currency, ExchangeRate, Service
 from diamondpay.lib import clock
 from diamondpay.models import User
 from merchants import registration
@@ -83,6 +83,8 @@ def make_merchant(
     notify_url: str = "",
     is_md5_allowed: bool = False,
     time_zone: str = "Asia/Shanghai",
+    settlement_currency: str = "",
+    apis: Sequence[str] = (),
     now: datetime | None = None,
 ) -> registration.Registered:
     """Register a merchant, making those of its channels that do not exist yet with `make_channel`.
@@ -102,7 +104,16 @@ def make_merchant(
         time_zone=time_zone,
         notify_url=notify_url,
         is_md5_allowed=is_md5_allowed,
+        settlement_currency=settlement_currency,
+        apis=apis,
         actor="tests",
+    )
+
+
+def make_rate(rate: int | str, base: str = "MTC", quote: str = "CNY") -> ExchangeRate:
+    """Let one unit of `base` cost so much in `quote` from now on."""
+    return rates.add(
+        base=base, quote=quote, rate=Decimal(rate), reason="tests", now=clock.now(), actor="tests"
     )
 
 

@@ -6,7 +6,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels", "0002_reference")]
+    dependencies = [("channels", "0011_settlement_reference")]
 
     operations = [
         migrations.AlterModelOptions(

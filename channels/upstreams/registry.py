@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from channels.upstreams.base import Adapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
+from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
 
 ADAPTERS: dict[str, type[Adapter]] = {
     "sandbox": SandboxAdapter,
+    "transaction_request": TransactionRequestAdapter,
 }
 
 

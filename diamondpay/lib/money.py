@@ -63,6 +63,14 @@ def converted(amount: Decimal, *, unit_price: Decimal, exponent: int) -> Decimal
     return quantise(_WIDE.divide(amount, unit_price), exponent)
 
 
+def priced(units: Decimal, *, unit_price: Decimal, exponent: int) -> Decimal:
+    """Return what so many units cost at `unit_price` each, rounded once, half up.
+
+    Raises: AmountTooLarge when the result does not fit the book.
+    """
+    return quantise(_WIDE.multiply(units, unit_price), exponent)
+
+
 def is_within(amount: Decimal, *, expected: Decimal, below_percent: Decimal, above_percent: Decimal) -> bool:
     """Say whether the amount is at most so many percent under or over what was expected, ends included."""
     share = _WIDE.multiply(_WIDE.divide(amount, expected), Decimal(100))

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 MD5 = "MD5"
 HMAC_SHA256 = "HMAC-SHA256"
@@ -132,6 +132,22 @@ def webhook_headers(*, secret: bytes, message_id: str, timestamp: int, body: byt
         "webhook-timestamp": str(timestamp),
         "webhook-signature": f"v1,{signature}",
     }
+
+
+def webhook_headers_of_all(
+    *, secrets: Sequence[bytes], message_id: str, timestamp: int, body: bytes
+) -> dict[str, str]:
+    """Return the Standard Webhooks headers with one signature for every secret, the first secret's first.
+
+    Raises: ValueError when there is no secret; as `webhook_headers`.
+    """
+    made = [
+        webhook_headers(secret=secret, message_id=message_id, timestamp=timestamp, body=body)
+        for secret in secrets
+    ]
+    if not made:
+        raise ValueError("a notification needs a secret to be signed with")
+    return {**made[0], "webhook-signature": " ".join(headers["webhook-signature"] for headers in made)}
 
 
 def webhook_secret_text(secret: bytes) -> str:

@@ -28,6 +28,8 @@ ROOMS: tuple[tuple[Any, tuple[str, ...]], ...] = (
 )
 _APPS = {app: place for place, (_title, apps) in enumerate(ROOMS) for app in apps}
 _VERBS = {"view": _("See %s"), "add": _("Add %s"), "change": _("Change %s"), "delete": _("Delete %s")}
+# What is called otherwise here than in Django.
+_NAMES = {"group": _("roles")}
 ADMINISTERS = "change_user"
 # Whoever changes who is an administrator waits for whoever does the same.
 _LOCK = 7_201_600
@@ -61,7 +63,7 @@ def words_of(permission: Permission) -> str:
     action, _line, name = permission.codename.partition("_")
     model = permission.content_type.model_class()
     if action in _VERBS and model is not None and name == model._meta.model_name:
-        return str(_VERBS[action]) % str(model._meta.verbose_name_plural)
+        return str(_VERBS[action]) % str(_NAMES.get(name, model._meta.verbose_name_plural))
     return permission.name
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from channels import secrets
 from channels.models import Channel
-from channels.upstreams import registry
+from channels.upstreams import masking, registry
 from channels.upstreams.base import (
     Direction,
     Exchange,
@@ -28,7 +28,7 @@ from channels.upstreams.base import (
     SubmissionOutcome,
     UpstreamState,
 )
-from channels.upstreams.sandbox import masking, signing, wire
+from channels.upstreams.sandbox import signing, wire
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from channels.upstreams.sandbox.upstream import RECEIVERS, SERVICES_WITH_RECEIVER
 

@@ -157,6 +157,8 @@ def parts(instance: Instance) -> tuple[Part, ...]:
         *(sys.executable, "-m", "gunicorn", "diamondpay.wsgi"),
         *("--bind", f"{HOST}:{instance.port}", "--worker-class", "gthread", "--preload"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
+        # The one header with an underscore that an API of ours has; gunicorn drops all others of that kind.
+        *("--forwarder-headers", "ACCESS_KEY"),
         *("--graceful-timeout", str(WEB_STOP_SECONDS), "--log-level", "warning", "--no-control-socket"),
     )
     celery = (sys.executable, "-m", "celery", "--app", "diamondpay")

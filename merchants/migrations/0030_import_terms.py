@@ -6,7 +6,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("merchants", "0001_initial")]
+    dependencies = [("merchants", "0010_signed_calls")]
 
     operations = [
         migrations.AlterModelOptions(

@@ -241,7 +241,9 @@ def _refused_rows(rows: Sequence[BatchPayoutRow], at: checking.Ground) -> list[s
             return [_t("The fee was changed since the file was checked. Discard it and upload it again.")]
         try:
             total = checking.total((row.amount, row.fee))
-            routing.choose(offered=[option] if option else [], amount=row.amount, needed=total)
+            routing.choose(
+                offered=[option] if option else [], service=at.service, amount=row.amount, needed=total
+            )
         except errors.DomainError as refusal:
             return [
                 _t("Row %(row)d: %(reason)s") % {"row": row.sheet_row, "reason": checking.in_words(refusal)}

@@ -150,7 +150,9 @@ class _Plan:
         try:
             fee = self._at.fee_of(line.amount)
             needed = _EXACT.add(line.amount, fee)
-            chosen = routing.choose(offered=self._options(), amount=line.amount, needed=needed)
+            chosen = routing.choose(
+                offered=self._options(), service=self._at.service, amount=line.amount, needed=needed
+            )
         except errors.InsufficientBalance:
             # Told once for the file: the sums say more than a complaint on every row that follows.
             self._first_without = self._first_without or line

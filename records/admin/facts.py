@@ -127,14 +127,24 @@ def fee_by_rule(order: Order) -> Decimal | None:
 
 
 def fee_base(order: Order) -> Decimal | None:
-    """Return the amount that the fee is taken of: what a deposit settled, what a payout asked for."""
-    found: Decimal | None = order.requested_amount if isinstance(order, Payout) else order.settled_amount
-    return found
+    """Return the amount that the fee is taken of, in settlement units: what a deposit settled, what a payout
+    debits beside it.
+    """
+    if isinstance(order, Payout):
+        debited: Decimal = order.debited_amount
+        return debited - (order.fee or Decimal(0))
+    settled: Decimal | None = order.settled_amount
+    return settled
 
 
 def _amounts(order: Order) -> Iterator[Fact]:
     unit, settled_unit = order.currency, order.settlement_currency
     yield Fact(_("requested amount"), parts.amount(order.requested_amount, unit))
+    if order.quoted_amount is not None:
+        yield Fact(
+            _("asked for"), parts.amount(order.quoted_amount, settled_unit),
+            _("settlement units; what is paid is this × rate"),
+        )  # fmt: skip
     if isinstance(order, Payment) and order.display_amount not in (None, order.requested_amount):
         yield Fact(
             _("amount to pay"), parts.amount(order.display_amount, unit), _("what the payer was shown")
@@ -144,16 +154,18 @@ def _amounts(order: Order) -> Iterator[Fact]:
     if order.unit_price != 1 or unit != settled_unit:
         rate = f"1 {settled_unit.pk} = {money.plain(order.unit_price)} {unit.pk}"
         yield Fact(_("exchange rate"), rate)
-    if isinstance(order, Payment) and order.unit_price != 1:
+    is_converted = unit != settled_unit
+    if isinstance(order, Payment) and is_converted:
         yield Fact(_("settled amount"), parts.amount(order.settled_amount, settled_unit), _("actual ÷ rate"))
     yield Fact(_("fee"), parts.amount(order.fee, settled_unit), fee_words(order))
     if isinstance(order, Payment):
-        credited = _("settled − fee") if order.unit_price != 1 else _("actual − fee")
+        credited = _("settled − fee") if is_converted else _("actual − fee")
         yield Fact(_("credited amount"), parts.amount(order.credited_amount, settled_unit), credited)
     else:
         yield Fact(
             _("debited amount"), parts.amount(order.debited_amount, settled_unit),
-            _("requested + fee, frozen when the order was made"),
+            _("requested ÷ rate + fee, frozen when the order was made") if is_converted
+            else _("requested + fee, frozen when the order was made"),
         )  # fmt: skip
     yield Fact(_("limits at creation"), *_limits(order))
     if isinstance(order, Payment) and (order.tolerance_below or order.tolerance_above):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from records.dialects import gateway
+from records.dialects import gateway, transaction_request
 from records.models import Payment, Payout
 
 __all__ = ["Dialect", "get"]
@@ -28,6 +28,16 @@ class Dialect(Protocol):
         """Return whose secrets sign: a value of `merchants.Credential.Api`."""
         ...
 
+    @property
+    def tells_in_progress(self) -> bool:
+        """Say whether the merchant is told when the upstream has accepted an order, not of its end alone."""
+        ...
+
+    @property
+    def reads_answers(self) -> bool:
+        """Say whether the yes stands in the answer's text, so that one which is cut off is none."""
+        ...
+
     def payment_facts(self, payment: Payment) -> dict[str, object]:
         """Return the unsigned content of a deposit's notification, JSON-ready, as of this moment."""
         ...
@@ -36,8 +46,16 @@ class Dialect(Protocol):
         """Return the unsigned content of a payout's notification, JSON-ready, as of this moment."""
         ...
 
-    def body(self, *, facts: Mapping[str, object], sign_type: str, secret: str) -> bytes:
-        """Return the signed body of one attempt."""
+    def body(
+        self,
+        *,
+        facts: Mapping[str, object],
+        sign_type: str,
+        secret: str,
+        access_key: str,
+        timestamp_ms: int,
+    ) -> bytes:
+        """Return the signed body of one attempt, made at a moment. Units: Unix milliseconds."""
         ...
 
     def headers(
@@ -51,7 +69,11 @@ class Dialect(Protocol):
         ...
 
 
-_DIALECTS: dict[str, Dialect] = {gateway.V1.name: gateway.V1, gateway.V2.name: gateway.V2}
+_DIALECTS: dict[str, Dialect] = {
+    gateway.V1.name: gateway.V1,
+    gateway.V2.name: gateway.V2,
+    transaction_request.V2.name: transaction_request.V2,
+}
 
 
 def get(name: str) -> Dialect:

@@ -19,6 +19,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperati
 
 from diamondpay.lib import signing
 from merchants.models import Credential
+from records.dialects import wording
 from records.models import Payment, PaymentStatus, Payout, PayoutStatus, SignType
 
 CONTENT_TYPE = "application/json;charset=utf-8"
@@ -102,6 +103,8 @@ class GatewayDialect:
 
     name: str
     credential_api: str = Credential.Api.GATEWAY
+    tells_in_progress: bool = False
+    reads_answers: bool = True
 
     def payment_facts(self, payment: Payment) -> dict[str, object]:
         """Return the fields of a deposit's notification, in the order of the specification (section 5)."""
@@ -133,7 +136,15 @@ class GatewayDialect:
             facts["error_msg"] = payout.error_message
         return facts
 
-    def body(self, *, facts: Mapping[str, object], sign_type: str, secret: str) -> bytes:
+    def body(
+        self,
+        *,
+        facts: Mapping[str, object],
+        sign_type: str,
+        secret: str,
+        access_key: str = "",
+        timestamp_ms: int = 0,
+    ) -> bytes:
         """Return the body. MD5 carries exactly the listed fields; HMAC also `sign_type` and `error_msg`.
 
         An MD5 merchant recomputes the signature over all he was sent, so one field more would break him.
@@ -154,21 +165,18 @@ class GatewayDialect:
         While two keys live, a merchant that knows only one of them finds its signature in the list.
         Raises: ValueError when there is no secret.
         """
-        made = [
-            signing.webhook_headers(
-                secret=secret.encode(), message_id=webhook_id, timestamp=timestamp, body=body
-            )
-            for secret in secrets
-        ]
-        if not made:
-            raise ValueError("a notification needs a secret to be signed with")
-        signatures = " ".join(headers["webhook-signature"] for headers in made)
-        return {**made[0], "webhook-signature": signatures, "Content-Type": CONTENT_TYPE}
+        made = signing.webhook_headers_of_all(
+            secrets=[secret.encode() for secret in secrets],
+            message_id=webhook_id,
+            timestamp=timestamp,
+            body=body,
+        )
+        return {**made, "Content-Type": CONTENT_TYPE}
 
     def is_acknowledged(self, *, http_status: int, answer: str) -> tuple[bool, str]:
         """Say yes for HTTP 200 with a JSON object whose error_code is "0000", whatever else is in it."""
         if http_status != 200:
-            return False, f"HTTP {http_status} {_STATUS_WORDS.get(http_status, '')}".strip()
+            return False, wording.of_status(http_status)
         try:
             found = json.loads(answer.removeprefix("\ufeff"))
         except (ValueError, RecursionError):
@@ -182,25 +190,6 @@ class GatewayDialect:
             return False, "HTTP 200, but the answer has no error_code"
         return False, f'HTTP 200, but error_code is {json.dumps(code)[:60]} instead of "{SUCCESS_CODE}"'
 
-
-_STATUS_WORDS = {
-    301: "Moved: redirects are not followed",
-    302: "Found: redirects are not followed",
-    303: "See Other: redirects are not followed",
-    307: "Temporary Redirect: redirects are not followed",
-    308: "Permanent Redirect: redirects are not followed",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    410: "Gone: the receiver says that this address is no longer used",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 
 V1 = GatewayDialect("gateway.v1")
 V2 = GatewayDialect("gateway.v2")

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Bank, Channel, Currency, FeeType, Service
+from channels.models import Bank, Channel, Currency, FeeType, PaymentMethod, Service
 from channels.upstreams.base import RefusalCause
 from diamondpay.lib.fields import MoneyField
 from merchants.models import Merchant, MerchantChannel
@@ -74,6 +74,15 @@ class Order(models.Model):
     )
     unit_price = MoneyField(_("exchange rate"), default=Decimal(1))
     requested_amount = MoneyField(_("requested amount"))
+    quoted_amount = MoneyField(
+        _("amount asked for in settlement units"),
+        null=True,
+        blank=True,
+        help_text=_("Empty when the merchant asked in the order's currency."),
+    )
+    payment_method = models.CharField(
+        _("payment method"), max_length=10, choices=PaymentMethod, blank=True, default="", db_default=""
+    )
     actual_amount = MoneyField(_("actual amount"), null=True, blank=True)
     fee = MoneyField(_("fee"), null=True, blank=True)
     fee_type = models.CharField(_("fee type"), max_length=12, choices=FeeType)
@@ -154,6 +163,14 @@ class Order(models.Model):
                 name="%(class)s_fee_range",
             ),
             models.CheckConstraint(condition=Q(unit_price__gt=0), name="%(class)s_unit_price_positive"),
+            models.CheckConstraint(
+                condition=Q(unit_price=1) | ~Q(settlement_currency=F("currency")),
+                name="%(class)s_one_currency_one_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(quoted_amount__isnull=True) | Q(quoted_amount__gt=0),
+                name="%(class)s_quoted_positive",
+            ),
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="%(class)s_newest"),

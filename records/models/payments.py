@@ -99,8 +99,7 @@ class Payment(Order):
                 name="payment_success_amounts",
             ),
             models.CheckConstraint(
-                condition=Q(unit_price__gt=1)
-                | Q(unit_price__lt=1)
+                condition=~Q(settlement_currency=F("currency"))
                 | Q(settled_amount__isnull=True)
                 | Q(settled_amount=F("actual_amount")),
                 name="payment_settled_is_actual",

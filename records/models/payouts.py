@@ -45,7 +45,9 @@ class Payout(Order):
 
     payout_id = models.CharField(_("platform order no."), max_length=32, unique=True)
     status = models.PositiveSmallIntegerField(_("status"), choices=PayoutStatus)
-    debited_amount = MoneyField(_("debited amount"), help_text=_("Amount + fee, frozen at creation."))
+    debited_amount = MoneyField(
+        _("debited amount"), help_text=_("Amount + fee in settlement units, frozen at creation.")
+    )
     after_failure = models.CharField(_("after failure"), max_length=4, choices=MerchantService.AfterFailure)
     is_held = models.BooleanField(
         _("held"), default=False, help_text=_("The last attempt failed; a person decides.")
@@ -76,7 +78,11 @@ class Payout(Order):
                 name="payout_resolved_when_final",
             ),
             models.CheckConstraint(
-                condition=Q(fee__gte=0, debited_amount=models.F("requested_amount") + models.F("fee")),
+                condition=Q(fee__gte=0, debited_amount__gt=models.F("fee"))
+                & (
+                    ~Q(settlement_currency=models.F("currency"))
+                    | Q(debited_amount=models.F("requested_amount") + models.F("fee"))
+                ),
                 name="payout_debited_amount",
             ),
             models.CheckConstraint(

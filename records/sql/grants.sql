@@ -15,7 +15,8 @@ FROM :app_role;
 
 -- Written once.
 REVOKE UPDATE, DELETE ON
-    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, records_proof, diamondpay_auditrow
+    records_posting, records_balancerecord, records_upstreamcall, records_balancetransfer, records_proof, diamondpay_auditrow,
+    channels_exchangerate
 FROM :app_role;
 
 -- Never removed, and only the columns that may move.

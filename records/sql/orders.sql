@@ -12,12 +12,12 @@ BEGIN
         RETURN NEW;
     END IF;
     IF (NEW.id, NEW.payment_id, NEW.merchant_id, NEW.merchant_order_no, NEW.service_id, NEW.channel_id, NEW.merchant_channel_id,
-        NEW.currency_id, NEW.settlement_currency_id, NEW.unit_price, NEW.requested_amount, NEW.fee_type, NEW.fee_permillage,
+        NEW.currency_id, NEW.settlement_currency_id, NEW.unit_price, NEW.requested_amount, NEW.quoted_amount, NEW.payment_method, NEW.fee_type, NEW.fee_permillage,
         NEW.fee_fixed, NEW.limit_lower_bound, NEW.limit_upper_bound, NEW.tolerance_below, NEW.tolerance_above, NEW.request_hash,
         NEW.notify_url, NEW.is_test, NEW.placed_by_id, NEW.created_at, NEW.recorded_at)
         IS DISTINCT FROM
        (OLD.id, OLD.payment_id, OLD.merchant_id, OLD.merchant_order_no, OLD.service_id, OLD.channel_id, OLD.merchant_channel_id,
-        OLD.currency_id, OLD.settlement_currency_id, OLD.unit_price, OLD.requested_amount, OLD.fee_type, OLD.fee_permillage,
+        OLD.currency_id, OLD.settlement_currency_id, OLD.unit_price, OLD.requested_amount, OLD.quoted_amount, OLD.payment_method, OLD.fee_type, OLD.fee_permillage,
         OLD.fee_fixed, OLD.limit_lower_bound, OLD.limit_upper_bound, OLD.tolerance_below, OLD.tolerance_above, OLD.request_hash,
         OLD.notify_url, OLD.is_test, OLD.placed_by_id, OLD.created_at, OLD.recorded_at) THEN
         RAISE EXCEPTION 'the terms of deposit % are fixed', OLD.payment_id USING ERRCODE = '23514', CONSTRAINT = 'payment_terms_fixed';
@@ -89,12 +89,12 @@ BEGIN
         RETURN NEW;
     END IF;
     IF (NEW.id, NEW.payout_id, NEW.merchant_id, NEW.merchant_order_no, NEW.service_id, NEW.merchant_channel_id, NEW.currency_id,
-        NEW.settlement_currency_id, NEW.unit_price, NEW.requested_amount, NEW.fee, NEW.debited_amount, NEW.fee_type, NEW.fee_permillage,
+        NEW.settlement_currency_id, NEW.unit_price, NEW.requested_amount, NEW.quoted_amount, NEW.payment_method, NEW.fee, NEW.debited_amount, NEW.fee_type, NEW.fee_permillage,
         NEW.fee_fixed, NEW.limit_lower_bound, NEW.limit_upper_bound, NEW.request_hash, NEW.notify_url, NEW.is_test, NEW.placed_by_id, NEW.created_at,
         NEW.recorded_at, NEW.freeze_posting_id)
         IS DISTINCT FROM
        (OLD.id, OLD.payout_id, OLD.merchant_id, OLD.merchant_order_no, OLD.service_id, OLD.merchant_channel_id, OLD.currency_id,
-        OLD.settlement_currency_id, OLD.unit_price, OLD.requested_amount, OLD.fee, OLD.debited_amount, OLD.fee_type, OLD.fee_permillage,
+        OLD.settlement_currency_id, OLD.unit_price, OLD.requested_amount, OLD.quoted_amount, OLD.payment_method, OLD.fee, OLD.debited_amount, OLD.fee_type, OLD.fee_permillage,
         OLD.fee_fixed, OLD.limit_lower_bound, OLD.limit_upper_bound, OLD.request_hash, OLD.notify_url, OLD.is_test, OLD.placed_by_id, OLD.created_at,
         OLD.recorded_at, OLD.freeze_posting_id) THEN
         RAISE EXCEPTION 'the terms of payout % are fixed', OLD.payout_id USING ERRCODE = '23514', CONSTRAINT = 'payout_terms_fixed';

@@ -36,7 +36,7 @@ def page(merchant: Merchant) -> str:
 
 def audit() -> list[AuditRow]:
     """Return the audit rows that people wrote, oldest first."""
-    return list(AuditRow.objects.filter(user__isnull=False).order_by("id"))
+    return list(AuditRow.objects.filter(user__isnull=False, is_refused=False).order_by("id"))
 
 
 def test_a_changed_merchant_leaves_one_audit_row_with_before_and_after(

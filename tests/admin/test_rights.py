@@ -101,11 +101,11 @@ def test_of_a_member_what_is_the_platforms_is_worth_nothing_anywhere(
 ) -> None:
     given = ["operation_payment_global_write", "decide_act", "view_channel", "view_user", "change_user"]
     clerk.groups.get().permissions.add(*(permission(codename) for codename in given))
-    clerk.user_permissions.add(permission("close_payment"))
+    clerk.user_permissions.add(permission("review_payout"))
     clerk = User.objects.get(pk=clerk.pk)
     held = clerk.get_all_permissions()
     assert "operations.operation_payment_write" in held
-    assert {label.partition(".")[2] for label in held} & {*given, "close_payment"} == set()
+    assert {label.partition(".")[2] for label in held} & {*given, "review_payout"} == set()
     assert not clerk.has_perm("diamondpay.change_user")
     client.force_login(clerk)
     assert client.get("/admin/diamondpay/user/").status_code == 403
@@ -114,7 +114,7 @@ def test_of_a_member_what_is_the_platforms_is_worth_nothing_anywhere(
     worthless = {
         right.label.partition(".")[2] for room in rooms for right in room.rights if right.is_worthless
     }
-    assert worthless == {*given, "close_payment"}
+    assert worthless == {*given, "review_payout"}
 
 
 def test_what_merchants_users_are_shipped_with_is_open_to_members() -> None:

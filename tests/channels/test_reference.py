@@ -51,6 +51,7 @@ SERVICES = {
     "IDR": ["SVC0055", "SVC0056", "SVC0057", "SVC0058", "SVC0059", "SVC0060", "SVC0069", "SVC0083"],
     "VND": ["SVC0080", "SVC0081"],
     "USDT": ["SVC0085", "SVC0086"],
+    "HKD": ["SVC0090", "SVC0091"],
 }
 
 
@@ -63,13 +64,13 @@ def test_each_currency_has_its_services(currency: str) -> None:
 def test_payouts_are_those_named_payout() -> None:
     payouts = Service.objects.filter(direction=Way.PAYOUT).order_by("id").values_list("id", flat=True)
     assert list(payouts) == [
-        "SVC0004", "SVC0023", "SVC0081", "SVC0082", "SVC0083", "SVC0084", "SVC0086",
+        "SVC0004", "SVC0023", "SVC0081", "SVC0082", "SVC0083", "SVC0084", "SVC0086", "SVC0091",
     ]  # fmt: skip
 
 
 def test_only_bank_card_deposits_name_a_receiving_account() -> None:
     found = Service.objects.filter(has_receiver=True).order_by("id").values_list("id", flat=True)
-    assert list(found) == ["SVC0001", "SVC0005"]
+    assert list(found) == ["SVC0001", "SVC0005", "SVC0090"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,26 @@ def test_create_merchant_takes_its_options() -> None:
     assert len(shown["platform_channel_ids"]) == 2
 
 
+def test_create_merchant_prints_the_pair_of_another_api_when_asked() -> None:
+    factories.make_channel("sandbox")
+    shown = run_json(*CREATE, "--api", "transaction_request", "--settlement-currency", "MTC")
+    pair = shown["transaction_request"]
+    found = credentials.caller_by_key(pair["access_key"], api="transaction_request").credentials[0]
+    assert credentials.secret_of(found) == pair["secret_key"]
+    assert credentials.caller_by_key(pair["access_key"], api="gateway").credentials == ()
+    assert MerchantChannel.objects.get().currency_id == "MTC"
+    printed = run(*CREATE, "--api", "transaction_request")
+    assert "transaction_request access_key: " in printed
+    assert "transaction_request secret_key: " in printed
+
+
+def test_create_merchant_refuses_a_settlement_currency_that_is_none() -> None:
+    factories.make_channel("sandbox")
+    with pytest.raises(CommandError, match="settlement_currency"):
+        run(*CREATE, "--settlement-currency", "XXX")
+    assert not Merchant.objects.exists()
+
+
 def test_create_merchant_prints_lines_to_read() -> None:
     factories.make_channel("sandbox")
     lines = run(*CREATE).splitlines()

@@ -14,7 +14,7 @@ from channels.models import Channel, ChannelService, Service
 from diamondpay.models import User
 from merchants.models import Membership, Merchant, MerchantChannel, MerchantService
 from merchants.registration import Registered
-from operations import create_offer, routing
+from operations import create_offer, routing, service_options
 from tests import factories
 from tests.admin import book
 from tests.operations import creating
@@ -143,7 +143,7 @@ def test_options_of_many_services_are_those_of_each_in_a_fixed_number_of_queries
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        found = routing.options_by_service(merchant=both.merchant, activated=activated)
+        found = service_options.by_service(merchant=both.merchant, activated=activated)
     assert len(queries) == 4
     for terms in activated:
         assert found[terms.service_id] == routing.options(

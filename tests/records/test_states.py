@@ -335,13 +335,15 @@ def test_orders_are_born_open_and_a_payout_with_its_own_freeze_p1(desk: Desk) ->
 FIXED_FOR_PAYMENTS = [
     "payment_id", "merchant_id", "merchant_order_no", "service_id", "channel_id",
     "merchant_channel_id", "currency_id", "settlement_currency_id", "unit_price", "requested_amount",
+    "quoted_amount", "payment_method",
     "fee_type", "fee_permillage", "fee_fixed", "limit_lower_bound", "limit_upper_bound",
     "tolerance_below", "tolerance_above", "request_hash", "notify_url", "is_test", "placed_by_id",
     "created_at",
 ]  # fmt: skip
 FIXED_FOR_PAYOUTS = [
     "payout_id", "merchant_id", "merchant_order_no", "service_id", "merchant_channel_id",
-    "currency_id", "settlement_currency_id", "unit_price", "requested_amount", "fee", "debited_amount",
+    "currency_id", "settlement_currency_id", "unit_price", "requested_amount",
+    "quoted_amount", "payment_method", "fee", "debited_amount",
     "fee_type", "fee_permillage", "fee_fixed", "limit_lower_bound", "limit_upper_bound",
     "request_hash", "notify_url", "is_test", "placed_by_id", "created_at", "freeze_posting_id",
 ]  # fmt: skip

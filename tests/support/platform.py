@@ -73,6 +73,8 @@ class Platform:
                 "gthread",
                 "--timeout",
                 "60",
+                "--forwarder-headers",
+                "ACCESS_KEY",
                 "--no-control-socket",
             ],
             WORKER: [

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from urllib.parse import quote, urlsplit
 
+from channels.upstreams import masking, transport
 from channels.upstreams.base import (
     CallbackAnswer,
     CallbackMessage,
@@ -25,7 +26,7 @@ from channels.upstreams.base import (
     SubmissionOutcome,
     UpstreamState,
 )
-from channels.upstreams.sandbox import masking, signing, transport, wire
+from channels.upstreams.sandbox import signing, wire
 
 TIMEOUT_SECONDS_MAX = 15.0
 

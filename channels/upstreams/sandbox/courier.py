@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from channels.upstreams.sandbox import signing, transport, wire
+from channels.upstreams import transport
+from channels.upstreams.sandbox import signing, wire
 from channels.upstreams.sandbox.book import Book, Callback
 from channels.upstreams.sandbox.upstream import Upstream
 

@@ -10,7 +10,7 @@ from csp.constants import SELF
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import include, path
+from django.urls import include, path, reverse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import normalize_result_object
@@ -85,7 +85,8 @@ def schema(request: HttpRequest) -> HttpResponse:
 @csp_update({"img-src": [SELF, "data:"]})
 def page(request: HttpRequest) -> HttpResponse:
     """Show the document with Swagger UI, whose style sheet draws its arrows with data: images."""
-    return render(request, "docs/swagger.html")
+    context = {"title": _SETTINGS["TITLE"], "schema_url": reverse("docs-schema")}
+    return render(request, "docs/swagger.html", context)
 
 
 urlpatterns = [

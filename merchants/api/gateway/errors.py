@@ -73,6 +73,7 @@ CODES: Mapping[str, str] = {
     "service_not_activated": "0010",
     "no_channel_available": "0011",
     "no_amount_possible": "0011",
+    "no_rate": "0011",
     "bank_unknown": "0012",
     "bank_card_unknown": "0008",
     "duplicate_order_number": "0014",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models import RequiredField
 from diamondpay.lib import destinations, errors, http, money
+from merchants.api.characters import bad_character, bad_order_character, shown
 from merchants.api.gateway.errors import MalformedFields
 
 ORDER_NUMBER_LENGTH_MAX = 64
@@ -23,10 +24,6 @@ LAST_NUMBERS_MAX = 10
 _WHOLE = re.compile(r"[1-9][0-9]*")
 _TAIL = re.compile(r"[0-9]{3,8}")
 _CURRENCY = re.compile(r"[A-Za-z]{3,8}")
-# Controls, half characters, and marks that turn the direction of a text: with those, two names that look
-# alike would differ.
-_BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_BAD_IN_ORDER_NUMBER = re.compile(r"[^!-~]|[&=]")
 _REQUIRED = _("required")
 # A merchant gives the same few hosts with every order.
 _RECENT_NAMES = destinations.RecentNames()
@@ -152,21 +149,3 @@ class Reader:
             self.faults[name] = words
             return False
         return True
-
-
-def bad_character(text: str) -> str | None:
-    """Return the first character that no text may hold: a control, a direction mark, half a character."""
-    found = _BAD.search(text)
-    return None if found is None else found.group()
-
-
-def bad_order_character(text: str) -> str | None:
-    """Return the first character that an order number must not hold, None when all is well."""
-    found = _BAD_IN_ORDER_NUMBER.search(text)
-    return None if found is None else found.group()
-
-
-def shown(character: str) -> str:
-    """Return a character so that a reader sees which it is."""
-    code = f"U+{ord(character):04X}"
-    return f"“{character}” ({code})" if "!" <= character <= "~" else code

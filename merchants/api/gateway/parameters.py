@@ -11,7 +11,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import errors
-from merchants.api.gateway import fields
+from merchants.api import characters
 from records import queries
 
 LIMIT_DEFAULT = 25
@@ -71,9 +71,11 @@ def page(query: QueryDict, *, order_id_name: str, merchant_order_no_name: str) -
         words = _("must be at most {offset}; narrow by time (create_time__gte, create_time__lte)")
         faults["offset"] = format_lazy(words, offset=OFFSET_MAX)
     for name in (order_id_name, merchant_order_no_name):
-        bad = fields.bad_order_character(given.get(name, ""))
+        bad = characters.bad_order_character(given.get(name, ""))
         if bad is not None:
-            faults[name] = format_lazy(_("contains the character {character}"), character=fields.shown(bad))
+            faults[name] = format_lazy(
+                _("contains the character {character}"), character=characters.shown(bad)
+            )
     start, end = _range(given, faults)
     if faults:
         raise errors.InvalidInput(faults)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from channels.models import Direction
+from merchants.api import characters
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
 from operations import placement
@@ -139,7 +140,7 @@ class PaymentDetail(views.GatewayView):
         """Read one deposit."""
         call = authentication.token_call(request)
         rows: list[queries.PaymentRow] = []
-        if fields.bad_order_character(payment_cl_id) is None:
+        if characters.bad_order_character(payment_cl_id) is None:
             wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payment_cl_id)
             rows, _count = queries.payment_page(wanted)
         if not rows:

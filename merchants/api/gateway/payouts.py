@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from channels.models import Direction
+from merchants.api import characters
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
 from operations import placement
@@ -136,7 +137,7 @@ class PayoutDetail(views.GatewayView):
         """Read one payout."""
         call = authentication.token_call(request)
         rows: list[queries.PayoutRow] = []
-        if fields.bad_order_character(payout_cl_id) is None:
+        if characters.bad_order_character(payout_cl_id) is None:
             wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payout_cl_id)
             rows, _count = queries.payout_page(wanted)
         if not rows:

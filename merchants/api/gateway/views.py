@@ -6,20 +6,17 @@ Source: gateway-api.md, section 3.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from channels.upstreams import base
 from merchants import credentials
 from merchants.api.gateway import fields
 from merchants.api.gateway.errors import ApiError, translate
+from merchants.api.negotiation import AlwaysJson
 from merchants.models import Credential
 from records import queries
 from records.dialects import gateway
@@ -28,19 +25,6 @@ from records.models import Payment, Payout
 # Names that every signed call may carry beside its own.
 SIGNING_NAMES = ("platform_id", "request_time", "sign", "sign_type")
 BANK_NAMES = ("bank_id", "bank_code", "bank_name")
-
-
-class AlwaysJson(BaseContentNegotiation):
-    """Answer JSON whatever the caller says it accepts."""
-
-    def select_parser(self, request: Request, parsers: object) -> None:
-        """Name no parser: bodies are read by `strict_json`."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Name one that is never asked: every answer is written by `errors.answer`."""
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 class GatewayView(APIView):

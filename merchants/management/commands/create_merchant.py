@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diamondpay.lib import clock, destinations, errors, money
 from merchants import registration
+from merchants.models import Credential
 
 
 class Command(BaseCommand):
@@ -26,6 +27,20 @@ class Command(BaseCommand):
         parser.add_argument("--notify-url", default="", help="default callback address of its orders")
         parser.add_argument("--fee-permillage", default="0", help="fee of every service in ‰ (0)")
         parser.add_argument("--time-zone", default=settings.DEFAULT_TIME_ZONE)
+        parser.add_argument(
+            "--settlement-currency",
+            default="",
+            metavar="MTC",
+            help="currency of the wallets, if another than their channels'",
+        )
+        parser.add_argument(
+            "--api",
+            nargs="+",
+            action="extend",
+            default=[],
+            choices=[api.value for api in Credential.Api if api != Credential.Api.GATEWAY],
+            help="further APIs that get a key of their own",
+        )
         parser.add_argument("--md5", action="store_true", help="accept MD5 signatures")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -41,19 +56,27 @@ class Command(BaseCommand):
                 time_zone=options["time_zone"],
                 notify_url=_checked(options["notify_url"]),
                 is_md5_allowed=options["md5"],
+                settlement_currency=options["settlement_currency"],
+                apis=options["api"],
                 actor="create_merchant",
             )
         except errors.DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
-        shown = {
+        shown: dict[str, Any] = {
             "platform_id": registered.merchant.pk,
             "platform_key": registered.platform_key,
             "authorization": registered.authorization,
             "platform_channel_ids": [wallet.pk for wallet in registered.wallets],
         }
+        further = {
+            api: {"access_key": made.credential.public_id, "secret_key": made.platform_key}
+            for api, made in registered.further.items()
+        }
         if options["json"]:
-            self.stdout.write(json.dumps(shown))
+            self.stdout.write(json.dumps({**shown, **further}))
             return
+        for api, pair in further.items():
+            shown |= {f"{api} {name}": value for name, value in pair.items()}
         for name, value in shown.items():
             self.stdout.write(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
         self.stdout.write("Keep the key and the authorization now; they are not shown again.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,8 +12,16 @@ import pytest
 
 from channels.upstreams import registry
 from channels.upstreams.base import Party, PaymentRequest, PayoutRequest
-from tests.channels.upstreams.drivers import Driver, SandboxDriver
+from tests.channels.upstreams import transaction_upstream
+from tests.channels.upstreams.drivers import Driver, SandboxDriver, TransactionRequestDriver
 from tests.support.callbacks import CallbackReceiver
+
+
+@pytest.fixture
+def transaction_request_upstream() -> Iterator[transaction_upstream.Upstream]:
+    """A transaction-request upstream of its own for each test."""
+    with transaction_upstream.running() as found:
+        yield found
 
 
 @pytest.fixture(params=registry.names())
@@ -21,6 +30,8 @@ def upstream(request: pytest.FixtureRequest) -> Driver:
     match request.param:
         case "sandbox":
             return SandboxDriver(request.getfixturevalue("sandbox"))
+        case "transaction_request":
+            return TransactionRequestDriver(request.getfixturevalue("transaction_request_upstream"))
         case name:
             pytest.fail(f"The upstream {name} has no driver: it must pass the contract suite too.")
 

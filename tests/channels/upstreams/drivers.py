@@ -6,10 +6,13 @@ works: it makes the real upstream do what the contract has words for.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Protocol
 
 from channels.upstreams.base import Adapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
+from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
+from tests.channels.upstreams import transaction_upstream
 from tests.support.sandbox import Sandbox
 
 # What an upstream can do after it made the order and before its yes has reached us.
@@ -21,6 +24,8 @@ class Driver(Protocol):
 
     service: str
     currency: str
+    # Whether the yes to a callback stands in the text of the answer, or its HTTP status is enough.
+    reads_answers: bool
 
     def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
         """Return an adapter for it, or with the same secrets for another address."""
@@ -52,6 +57,7 @@ class SandboxDriver:
 
     service = "SVC0001"
     currency = "CNY"
+    reads_answers = True
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -89,3 +95,49 @@ class SandboxDriver:
 
     def fail(self, reference: str) -> None:
         self._sandbox.fail(reference)
+
+
+class TransactionRequestDriver:
+    """A transaction-request upstream that signs its answers, as DiamondPay does."""
+
+    service = "SVC0001"
+    currency = "CNY"
+    reads_answers = False
+
+    def __init__(self, upstream: transaction_upstream.Upstream) -> None:
+        self._upstream = upstream
+
+    def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        return self._adapter("ACCESS-ONE", base_url=base_url, timeout_seconds=timeout_seconds)
+
+    def adapter_of_another_account(self) -> Adapter:
+        return self._adapter("ACCESS-TWO")
+
+    def _adapter(self, account: str, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        return TransactionRequestAdapter(
+            {
+                "base_url": base_url or self._upstream.base_url,
+                "access_key": account,
+                "secret_key": transaction_upstream.ACCOUNTS[account],
+                "timeout_seconds": str(timeout_seconds),
+            }
+        )
+
+    def behave(self) -> None:
+        self._upstream.mode = ""
+
+    def refuse(self) -> None:
+        self._upstream.mode = "refuse"
+
+    def spoil(self, way: str) -> None:
+        self._upstream.mode = way
+
+    def forge_callbacks(self) -> None:
+        self._upstream.forges_webhooks = True
+
+    def pay(self, reference: str, *, amount_x100: int | None = None) -> None:
+        amount = None if amount_x100 is None else Decimal(amount_x100) / 100
+        self._upstream.end(reference, "Finished", amount=amount)
+
+    def fail(self, reference: str) -> None:
+        self._upstream.end(reference, "Failed", reason="the account is closed")

@@ -91,7 +91,7 @@ def test_any_missing_or_strange_header_is_refused(
 ) -> None:
     callback = paid_callback(upstream, payment, receiver)
     adapter = upstream.adapter()
-    ours = [name for name in callback.headers if name.startswith("x-")]
+    ours = [name for name in callback.headers if name.startswith(("x-", "webhook-"))]
     assert ours
     for name in ours:
         without = {key: value for key, value in callback.headers.items() if key != name}
@@ -140,10 +140,12 @@ def test_a_no_keeps_the_callback_coming_and_a_yes_ends_it(
 ) -> None:
     adapter = upstream.adapter()
     no, yes = adapter.answer_callback(is_accepted=False), adapter.answer_callback(is_accepted=True)
-    receiver.answers[:] = [no, replace(yes, body=yes.body + "."), yes]
+    almost = [replace(yes, body=yes.body + ".")] if upstream.reads_answers else []
+    receiver.answers[:] = [no, *almost, yes]
+    count = len(receiver.answers)
     adapter.submit_payment(payment)
     upstream.pay(payment.reference)
-    arrived = receiver.wait_for(3)
+    arrived = receiver.wait_for(count)
     assert {adapter.parse_callback(callback).reference for callback in arrived} == {payment.reference}
-    with pytest.raises(AssertionError, match="3 callbacks came, not 4"):
-        receiver.wait_for(4, seconds_max=1.5)
+    with pytest.raises(AssertionError, match=f"{count} callbacks came, not {count + 1}"):
+        receiver.wait_for(count + 1, seconds_max=1.5)

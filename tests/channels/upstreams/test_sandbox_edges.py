@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from channels.upstreams import masking
 from channels.upstreams.base import PaymentRequest, SubmissionOutcome
-from channels.upstreams.sandbox import masking, signing, wire
+from channels.upstreams.sandbox import signing, wire
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from tests.channels.upstreams.drivers import SandboxDriver
 from tests.support import sandbox as sandboxes

@@ -123,6 +123,11 @@ def test_0011_no_channel(caller: Caller) -> None:
     refused(caller, "0011", "channel")
 
 
+def test_0011_no_exchange_rate_to_the_wallets_currency(channel: str) -> None:
+    abroad = Caller(factories.make_merchant("Abroad", channels=[channel], settlement_currency="MTC"))
+    refused(abroad, "0011", "1 MTC in CNY")
+
+
 def test_0012_unknown_bank_by_each_of_its_names(caller: Caller) -> None:
     for name in ("bank_id", "bank_code", "bank_name"):
         refused(caller, "0012", "bank", **{name: "NOBANK"})

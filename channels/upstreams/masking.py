@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 TEXT_LENGTH_MAX = 4000
 
-SENSITIVE_FIELDS = frozenset({"account", "card_number", "id_number", "phone"})
+SENSITIVE_FIELDS = frozenset({"account", "card_number", "cardNumber", "id_number", "phone"})
 
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){8,}")
 _TAIL_LENGTH = 4
@@ -62,7 +62,7 @@ def prose(text: str, *, sensitive: Iterable[str] = ()) -> str:
 
 def fields_text(fields: Mapping[str, object]) -> str:
     """Return a JSON object as text, its sensitive fields masked, also where another field repeats them."""
-    shown = json.dumps(_masked(fields), ensure_ascii=False, indent=1)
+    shown = json.dumps(_masked(fields), ensure_ascii=False, indent=1, default=str)
     return without(shown, sensitive=sensitive_values(fields))
 
 

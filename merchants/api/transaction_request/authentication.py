@@ -1,0 +1,98 @@
+"""Who calls the transaction-request API: an access key, a moment, and the signature of both.
+
+The header names are documented with an underscore; servers in front often drop those, so `access-key` is
+taken too. The two reach us under one name.
+Source: transaction-request-api.md, Authentication.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from diamondpay.lib import addresses, errors, signing
+from merchants import credentials
+from merchants.api import throttles
+from merchants.api.transaction_request.errors import ApiError
+from merchants.models import Credential, Merchant
+
+HEADERS = {"access_key": "HTTP_ACCESS_KEY", "timestamp": "HTTP_TIMESTAMP", "signature": "HTTP_SIGNATURE"}
+# Signed against when there is no such key, so that an unknown one takes as long as a wrong signature.
+_NOBODY = "0" * credentials.KEY_LENGTH
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+_MILLISECONDS = 10**11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call whose signature was right, and when it came. `secret` signs the answer."""
+
+    now: datetime
+    merchant: Merchant
+    credential: Credential
+    timestamp_ms: int
+    signature: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Call({self.credential.public_id!r})"
+
+
+def identified(request: HttpRequest) -> Call:
+    """Find out who calls.
+
+    Raises: ApiError; TooManyRequests; MerchantDisabled.
+    """
+    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
+    sent = {name: str(request.META.get(key, "")) for name, key in HEADERS.items()}
+    missing = [name for name, value in sent.items() if not value]
+    if missing:
+        words = _("The header is missing: {names}.")
+        raise ApiError("UNAUTHORIZED", format_lazy(words, names=", ".join(missing)))
+    caller = credentials.caller_by_key(sent["access_key"], api=Credential.Api.TRANSACTION_REQUEST)
+    throttles.check_refusals(address=address, now=caller.now)
+    credential = caller.credentials[0] if caller.credentials else None
+    secret = _NOBODY if credential is None else credentials.secret_of(credential)
+    is_right = signing.verify_access(
+        access_key=sent["access_key"],
+        secret_key=secret,
+        timestamp=sent["timestamp"],
+        signature=sent["signature"],
+    )
+    if credential is None or not is_right or _TIMESTAMP.fullmatch(sent["timestamp"]) is None:
+        throttles.count_refusal(address=address, now=caller.now)
+        raise ApiError("UNAUTHORIZED")
+    throttles.count_call(credential_pk=credential.pk, now=caller.now)
+    timestamp_ms = int(sent["timestamp"])
+    _check_moment(timestamp_ms, caller.now)
+    if not caller.may_call_from(address):
+        raise ApiError(
+            "IP_NOT_ALLOWED", format_lazy(_("Host not allowed: {address}"), address=address or "?")
+        )
+    if credential.merchant.status != Merchant.Status.ACTIVE:
+        raise errors.MerchantDisabled
+    credentials.note_use(credential, caller.now)
+    return Call(
+        now=caller.now,
+        merchant=credential.merchant,
+        credential=credential,
+        timestamp_ms=timestamp_ms,
+        signature=sent["signature"],
+        secret=secret,
+    )
+
+
+def _check_moment(timestamp_ms: int, now: datetime) -> None:
+    """Refuse a call whose moment is another than ours: what was signed long ago proves nothing today."""
+    if timestamp_ms < _MILLISECONDS:
+        raise ApiError("TIMESTAMP_EXPIRED", _("timestamp: looks like seconds; send UTC milliseconds"))
+    difference = timestamp_ms - int(now.timestamp() * 1000)
+    if abs(difference) > settings.REQUEST_TIME_SECONDS * 1000:
+        words = _("timestamp: differs by {difference} ms from our clock")
+        raise ApiError("TIMESTAMP_EXPIRED", format_lazy(words, difference=difference))

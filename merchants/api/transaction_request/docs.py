@@ -1,0 +1,107 @@
+"""The transaction-request API's pages for developers: its OpenAPI schema, and a page to read and try it."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from csp.constants import SELF
+from csp.decorators import csp_update
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import include, path, reverse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import normalize_result_object
+from drf_spectacular.settings import patched_settings
+
+from merchants.api.transaction_request.errors import STATUSES, WORDS
+
+_DESCRIPTION = """
+Deposits and bank-card withdrawals of a merchant, and the state of one order. JSON in and out.
+
+**Signature.** Three headers with every call: `access_key`, `timestamp` (UTC milliseconds, ± 300 s of our
+clock) and `signature`: HMAC-SHA256 of `{access_key}_{timestamp}`, keyed with your secret key, in
+upper-case hex. Some servers in front drop header names with an underscore, so `access-key` is taken too.
+
+The signature does not cover the body, so each one carries one body: the same call sent again gets the
+first answer, another body under the same signature is REPLAYED. Take a new timestamp for each call.
+
+Test vector: access key `B6QKwx0NnKaQ14zf24Ux5Oc9Gy1xlf2R`, secret key
+`WUYx7DTQZakugtP9gOAimYUphcnc3jWuPRi1UVnWmwXSnMnsCVBzz1ILdaxisvz9`, timestamp `1625546438154` → signature
+`EDB15CF33C232128BDF118CEB147C453181939F8B37EC43886F68B3BCC2C19CD`.
+
+**Answers** carry `isSuccess`, `statusCode` and `message` around `data`, and an HTTP status that fits.
+Amounts are JSON numbers with exact decimals: read them with a decimal type. The header
+`X-Answer-Signature` is upper-case hex of HMAC-SHA256 of `{signature you sent}_{HTTP status}_` followed by
+the body, keyed with your secret key; you may ignore it, or check that an answer is ours and answers your
+call.
+
+**Order numbers.** Sending the same order again (same number, same content, new timestamp) returns the
+first order. Another content under the number is DUPLICATE_ORDER_NO.
+
+**Amounts.** `unitPrice` is what one settlement unit costs in `fiatCurrency`, fixed when the order is
+made. With depositCurrency MTC the amount is in settlement units and the payer pays amount × unitPrice;
+otherwise the amount is what the payer pays. Deposit: transactionAmount = paymentAmount ÷ unitPrice,
+receivedAmount = transactionAmount − transactionFee; these three are 0 until the money has arrived.
+Withdrawal: transactionAmount + transactionFee are debited, receivedAmount is the fiat that the client
+got.
+
+**Status.** Reviewing, Matching (not yet accepted for payment), InProgress, Finished, Failed, Cancelled. A
+Cancelled or Failed deposit can still become Finished when its money comes late: `modifiedAt` says which
+word is newer. A deposit expires after 2 hours.
+
+**Webhooks** come as POST to `webhookUrl` when an order becomes InProgress, Finished, Failed or Cancelled,
+and are repeated up to 5 times until you answer HTTP 2xx. The body is the object of the query, with
+`timestamp` (UTC milliseconds) and `signature` (as in calls, of that timestamp). That signature does not
+cover the content; the Standard Webhooks headers (`webhook-id`, `webhook-timestamp`, `webhook-signature`),
+keyed with your secret key, do.
+
+| statusCode | HTTP | meaning |
+|---|---|---|
+| SUCCESS | 200 | The call was carried out. |
+"""
+
+
+def _description() -> str:
+    return _DESCRIPTION + "\n".join(
+        f"| {code} | {STATUSES[code]} | {words} |" for code, words in WORDS.items()
+    )
+
+
+_SETTINGS = {
+    "TITLE": "DiamondPay transaction-request API",
+    "DESCRIPTION": _description(),
+    "VERSION": "2.0",
+    "SCHEMA_PATH_PREFIX": "/api/v2/merchant",
+}
+_PATTERNS = [path("api/v2/merchant/", include("merchants.api.transaction_request.urls"))]
+
+
+@functools.cache
+def _schema() -> bytes:
+    """Return the document. Made once per process: nothing in it changes while the process lives."""
+    with patched_settings(_SETTINGS):
+        found = SchemaGenerator(patterns=_PATTERNS).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
+    return json.dumps(plain, ensure_ascii=False, default=str).encode()
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document."""
+    return HttpResponse(_schema(), content_type="application/vnd.oai.openapi+json; charset=utf-8")
+
+
+@require_safe
+@csp_update({"img-src": [SELF, "data:"]})
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the document with Swagger UI, whose style sheet draws its arrows with data: images."""
+    context = {"title": _SETTINGS["TITLE"], "schema_url": reverse("docs-transaction-request-schema")}
+    return render(request, "docs/swagger.html", context)
+
+
+urlpatterns = [
+    path("", page, name="docs-transaction-request"),
+    path("schema/", schema, name="docs-transaction-request-schema"),
+]

@@ -1,0 +1,168 @@
+"""Reading the fields of a POST: each by the form that is written down, all faults told at once, by path.
+
+Types are strict: texts are texts, switches are true or false. An amount is a JSON number or its digits.
+Source: transaction-request-api.md, Endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import PaymentMethod
+from diamondpay.lib import destinations, errors, http, money
+from diamondpay.lib.signing import NumberText
+from merchants.api.characters import bad_character, bad_order_character, shown
+
+ORDER_NUMBER_LENGTH_MAX = 100
+URL_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 64
+CARD_LENGTH_MAX = 64
+BANK_LENGTH_MAX = 128
+# The bits of paymentMethod.method, in the order in which services are looked for.
+METHOD_BITS: Mapping[int, PaymentMethod] = {
+    1: PaymentMethod.BANK_CARD,
+    2: PaymentMethod.WECHAT_PAY,
+    4: PaymentMethod.ALIPAY,
+    8: PaymentMethod.BLOCKCHAIN,
+    16: PaymentMethod.ACCOUNT,
+}
+_MILLISECONDS_MIN, _MILLISECONDS_MAX = 10**11, 10**14
+_REQUIRED = _("required")
+_RECENT_NAMES = destinations.RecentNames()
+
+
+class Reader:
+    """Takes fields out of a call one by one, by paths such as `client.realName`, and collects faults."""
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self.params = params
+        self.faults: dict[str, errors.Words] = {}
+
+    def text(self, path: str, *, length_max: int, required: bool = False) -> str:
+        """Return a text without control or direction characters."""
+        found = self._present(path, required=required)
+        if found is None:
+            return ""
+        if type(found) is not str:
+            self.faults[path] = _("must be a text")
+            return ""
+        bad = bad_character(found)
+        if bad is not None:
+            self.faults[path] = format_lazy(_("contains the character {character}"), character=shown(bad))
+        elif len(found) > length_max:
+            self.faults[path] = format_lazy(_("longer than {count} characters"), count=length_max)
+        return found
+
+    def order_number(self, path: str) -> str:
+        """Return a merchant's order number: ASCII letters, digits and signs, without blanks, & and =."""
+        text = self.text(path, length_max=ORDER_NUMBER_LENGTH_MAX, required=True)
+        bad = bad_order_character(text)
+        if bad is not None:
+            words = _("contains the character {character}; use ASCII letters, digits and - _ . : /")
+            self.faults[path] = format_lazy(words, character=shown(bad))
+        return text
+
+    def amount(self, path: str) -> Decimal:
+        """Return a positive amount in major units, every digit kept."""
+        found = self._present(path, required=True)
+        if found is None:
+            return Decimal(0)
+        if type(found) not in (str, int, NumberText):
+            self.faults[path] = _("must be a number such as 1234.56")
+            return Decimal(0)
+        try:
+            amount = money.parse_plain(str(found))
+        except money.MoneyError as fault:
+            self.faults[path] = fault.reason
+            return Decimal(0)
+        if amount <= 0:
+            self.faults[path] = _("must be above 0")
+        elif not money.fits_book(amount):
+            self.faults[path] = _("must have at most 20 digits before the point and 18 behind it")
+        return amount
+
+    def one_of(self, path: str, choices: Sequence[str], *, default: str = "") -> str:
+        """Return a text that must be one of the choices; `default` where it may be left out."""
+        found = self.text(path, length_max=16, required=not default)
+        if path in self.faults:
+            return ""
+        if found and found not in choices:
+            self.faults[path] = format_lazy(_("must be one of {choices}"), choices=", ".join(choices))
+        return found or default
+
+    def methods(self, path: str) -> list[PaymentMethod]:
+        """Return the payment methods of a bit mask, the lowest bit first."""
+        found = self._present(path, required=True)
+        if found is None:
+            return []
+        if type(found) is not int or not 1 <= found < 2 ** len(METHOD_BITS):
+            self.faults[path] = _(
+                "must be a sum of 1 BankCard, 2 WeChatPay, 4 Alipay, 8 Blockchain, 16 Account"
+            )
+            return []
+        return [method for bit, method in METHOD_BITS.items() if found & bit]
+
+    def switch(self, path: str) -> bool:
+        """Return true or false; false when it is left out."""
+        found = self._present(path, required=False)
+        if found is not None and type(found) is not bool:
+            self.faults[path] = _("must be true or false")
+        return found is True
+
+    def milliseconds(self, path: str) -> None:
+        """Check a time that may be left out."""
+        found = self._present(path, required=False)
+        if found is not None and (
+            type(found) is not int or not _MILLISECONDS_MIN <= found < _MILLISECONDS_MAX
+        ):
+            self.faults[path] = _("must be UTC milliseconds, such as 1741724988336")
+
+    def url(self, path: str) -> str:
+        """Return an address that may be called: its form and every address behind its host are looked at."""
+        url = self.text(path, length_max=URL_LENGTH_MAX, required=True)
+        if url and path not in self.faults:
+            try:
+                http.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS, names=_RECENT_NAMES)
+            except http.AddressRefused as refusal:
+                self.faults[path] = refusal.reason
+        return url
+
+    def currencies(
+        self, asked_path: str, fiat_path: str, *, settlement: str, fiat: Sequence[str]
+    ) -> tuple[str, str]:
+        """Return the currency that the amount is in, and the fiat: the same, or settlement units."""
+        fiat_currency = self.one_of(fiat_path, fiat)
+        asked = self.one_of(asked_path, (settlement, *fiat))
+        is_told = asked_path not in self.faults and fiat_path not in self.faults
+        if is_told and asked not in (settlement, fiat_currency):
+            words = _("must be {settlement} or the same as {name}")
+            self.faults[asked_path] = format_lazy(words, settlement=settlement, name=fiat_path)
+        return asked, fiat_currency
+
+    def check(self) -> None:
+        """Refuse the call when anything was wrong.
+
+        Raises: InvalidInput with every fault.
+        """
+        if self.faults:
+            raise errors.InvalidInput(self.faults)
+
+    def _present(self, path: str, *, required: bool) -> object:
+        section, dot, name = path.rpartition(".")
+        holder: object = self.params
+        if dot:
+            holder = self.params.get(section)
+            if holder is not None and not isinstance(holder, dict):
+                self.faults[section] = _("must be an object")
+                return None
+        found = holder.get(name) if isinstance(holder, Mapping) else None
+        if found is not None and found != "":
+            return found
+        if required and section not in self.faults:
+            self.faults[path] = _REQUIRED
+        return None
