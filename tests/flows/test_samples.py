@@ -12,6 +12,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def found_file(language: str, name: str) -> Path:
 def run(tmp_path: Path) -> Run:
     """Run a program as its merchant; return what it prints."""
 
-    def run_it(language: str, name: str, *arguments: str, merchant: Merchant, stdin: bytes = b"") -> str:
+    def run_it(
+        language: str, name: str, *arguments: str, merchant: Merchant, stdin: bytes = b"", **pair: str
+    ) -> str:
         finished = subprocess.run(
             [*COMMANDS[language], str(found_file(language, name)), *arguments],
             input=stdin,
@@ -64,6 +67,7 @@ def run(tmp_path: Path) -> Run:
                 "PLATFORM_ID": merchant.platform_id,
                 "PLATFORM_KEY": merchant.platform_key,
                 "AUTHORIZATION": merchant.authorization,
+                **pair,
                 "NO_PROXY": "127.0.0.1",
                 "no_proxy": "127.0.0.1",
                 "GOCACHE": str(tmp_path / "go"),
@@ -128,3 +132,30 @@ def assert_verified(run: Run, language: str, merchant: Merchant, receiver: Recei
         )
         assert verdict([given[0], str(moment), signed["webhook-signature"]], body) == wanted, age
     assert verdict([given[0], "soon", given[2]], body) == "invalid"
+
+
+@pytest.mark.parametrize("language", THERE)
+def test_a_sample_of_the_transaction_request_api_creates_and_asks(
+    platform: Platform, make_merchant: MakeMerchant, receiver: Receiver, run: Run, language: str
+) -> None:
+    platform.shell("from tests.factories import make_rate; make_rate('7.47')")
+    merchant, printed = make_merchant("--settlement-currency", "MTC", "--api", "transaction_request")
+    keys = printed["transaction_request"]
+    pair = {"ACCESS_KEY": keys["access_key"], "SECRET_KEY": keys["secret_key"]}
+
+    def call(*arguments: str) -> dict[str, Any]:
+        text = run(language, "orders", *arguments, merchant=merchant, **pair)
+        found: dict[str, Any] = json.loads(text, parse_float=Decimal)
+        assert found["statusCode"] == "SUCCESS", found
+        data: dict[str, Any] = found["data"]
+        return data
+
+    number = f"{language}/order"
+    created = call("deposit", number, "1234.56", receiver.url)
+    assert (created["merchantOrderNo"], created["paymentAmount"]) == (number, Decimal("1234.56"))
+    platform.until(lambda: receiver.received, what="the webhook")
+    assert call("status", number)["requestCode"] == created["requestCode"]
+    headers, body = receiver.received[0]
+    given = [headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")]
+    merchant.platform_key = pair["SECRET_KEY"]
+    assert run(language, "verify", *given, merchant=merchant, stdin=body) == "valid"

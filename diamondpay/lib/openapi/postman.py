@@ -1,7 +1,8 @@
 """A Postman collection (format 2.1) of an OpenAPI document, whose requests sign themselves.
 
-Every request stands ready with the document's first example. A script before each POST gives the order a
-new number, puts in the merchant's id and the time, and signs the body; GETs carry the token.
+Every request stands ready with the document's first example, and gives a new order a new number. Where the
+document asks for the three headers of the transaction-request API, a script signs the moment. Else a script
+signs the body of a POST, and a GET carries the token.
 """
 
 from __future__ import annotations
@@ -29,17 +30,29 @@ const text = Object.keys(body)
 body.sign = CryptoJS.HmacSHA256(text, pm.variables.get("platform_key")).toString(CryptoJS.enc.Hex);
 pm.request.body.raw = JSON.stringify(body);
 """.strip()
-_VARIABLES: Final = {
-    "base_url": "http://127.0.0.1:8000",
-    "platform_id": "",
-    "platform_key": "",
-    "authorization": "",
+_SIGN_MOMENT: Final = """
+const moment = String(Date.now());
+const accessKey = pm.variables.get("access_key");
+const signed = CryptoJS.HmacSHA256(`${accessKey}_${moment}`, pm.variables.get("secret_key"));
+pm.request.headers.upsert({ key: "access-key", value: accessKey });
+pm.request.headers.upsert({ key: "timestamp", value: moment });
+pm.request.headers.upsert({ key: "signature", value: signed.toString(CryptoJS.enc.Hex).toUpperCase() });
+if (pm.request.body && pm.request.body.raw) {
+  const body = JSON.parse(pm.request.body.raw);
+  body.merchantOrderNo = `postman-${moment}`;
+  pm.request.body.raw = JSON.stringify(body);
 }
+""".strip()
+_BY_BODY: Final = ("platform_id", "platform_key", "authorization")
+_BY_MOMENT: Final = ("access_key", "secret_key")
 
 
 def collection(document: Json) -> dict[str, Any]:
     """Return the collection: a folder for each tag, a request for each operation, the keys as variables."""
     folders: dict[str, list[dict[str, Any]]] = {}
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    secrets = _BY_MOMENT if any(map(_signs_moment, operations)) else _BY_BODY
+    variables = {"base_url": "http://127.0.0.1:8000", **dict.fromkeys(secrets, "")}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             folders.setdefault(operation["tags"][0], []).append(_item(path, method, operation))
@@ -49,7 +62,7 @@ def collection(document: Json) -> dict[str, Any]:
             "description": document["info"]["description"].strip(),
             "schema": _FORMAT,
         },
-        "variable": [{"key": key, "value": value, "type": "string"} for key, value in _VARIABLES.items()],
+        "variable": [{"key": key, "value": value, "type": "string"} for key, value in variables.items()],
         "item": [{"name": name, "item": items} for name, items in folders.items()],
     }
 
@@ -62,9 +75,13 @@ def _item(path: str, method: str, operation: Json) -> dict[str, Any]:
         "description": operation["summary"],
     }
     item: dict[str, Any] = {"name": operation["operationId"], "request": request, "response": []}
+    signs_moment = _signs_moment(operation)
+    if signs_moment:
+        item["event"] = [_before(_SIGN_MOMENT)]
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content is None:
-        request["header"] = [{"key": "Authorization", "value": "{{authorization}}"}]
+        if not signs_moment:
+            request["header"] = [{"key": "Authorization", "value": "{{authorization}}"}]
         return item
     example: Json = next(iter(content["examples"].values()))["value"]
     body = {name: value for name, value in example.items() if name not in ("sign", "sign_type")}
@@ -74,9 +91,17 @@ def _item(path: str, method: str, operation: Json) -> dict[str, Any]:
         "raw": json.dumps(body, ensure_ascii=False, indent=2),
         "options": {"raw": {"language": "json"}},
     }
-    script = {"type": "text/javascript", "exec": _SIGN.split("\n")}
-    item["event"] = [{"listen": "prerequest", "script": script}]
+    item.setdefault("event", [_before(_SIGN)])
     return item
+
+
+def _signs_moment(operation: Json) -> bool:
+    return any(given["name"] == "access_key" for given in operation.get("parameters", []))
+
+
+def _before(script: str) -> dict[str, Any]:
+    """Return a script that runs before its request is sent."""
+    return {"listen": "prerequest", "script": {"type": "text/javascript", "exec": script.split("\n")}}
 
 
 def _url(path: str, operation: Json) -> dict[str, Any]:

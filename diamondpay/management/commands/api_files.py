@@ -16,7 +16,7 @@ from diamondpay.lib.openapi import changes, postman
 
 # The API's name, which is its file's, and the URL name of its document. They are asked for by address:
 # nothing but `diamondpay.urls` may import `merchants.api`.
-APIS = {"gateway": "docs-schema"}
+APIS = {"gateway": "docs-schema", "transaction_request": "docs-transaction-request-schema"}
 FOLDER: Path = settings.BASE_DIR / "docs"
 
 

@@ -155,5 +155,5 @@
   const sign = async (canonical, key, signType) =>
     signType === "MD5" ? md5(`${canonical}&${key}`) : hmacSha256(key, canonical);
 
-  window.gatewaySigning = { compact, md5, read, sign };
+  window.gatewaySigning = { compact, hmacSha256, md5, read, sign };
 }

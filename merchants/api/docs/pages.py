@@ -14,6 +14,10 @@ from merchants.api.gateway import docs as gateway_docs
 from merchants.api.gateway import examples
 from merchants.api.gateway import reference as gateway
 from merchants.api.gateway.errors import WORDS
+from merchants.api.transaction_request import docs as orders_docs
+from merchants.api.transaction_request import reference as orders
+from merchants.api.transaction_request.errors import STATUSES as ORDER_STATUSES
+from merchants.api.transaction_request.errors import WORDS as ORDER_WORDS
 from records.dialects.gateway import V1
 
 _UNSIGNED = ("sign", "sign_type")
@@ -22,7 +26,7 @@ _UNSIGNED = ("sign", "sign_type")
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Show which APIs there are and where to begin."""
-    return render(request, "docs/index.html", {"operations": _operations()})
+    return render(request, "docs/index.html", {"operations": _operations(), "orders": _orders()})
 
 
 @require_safe
@@ -44,6 +48,30 @@ def gateway_page(request: HttpRequest) -> HttpResponse:
         "clock_seconds": settings.REQUEST_TIME_SECONDS,
     }
     return render(request, "docs/gateway.html", context)
+
+
+@require_safe
+def orders_page(request: HttpRequest) -> HttpResponse:
+    """Show everything about the transaction-request API on one page."""
+    context = {
+        "operations": _orders(),
+        "public_url": settings.PUBLIC_URL,
+        "vector": orders.VECTOR,
+        "calling": samples.ordering(),
+        "verifying": samples.verifying(),
+        "statuses": orders.STATUSES,
+        "errors": [
+            (code, status, ORDER_WORDS[code], orders.REMEDIES[code])
+            for code, status in ORDER_STATUSES.items()
+        ],
+        "waits": [_wait(seconds) for seconds in settings.NOTIFICATION_RETRY_SECONDS],
+        "clock_seconds": settings.REQUEST_TIME_SECONDS,
+    }
+    return render(request, "docs/orders.html", context)
+
+
+def _orders() -> list[reference.Operation]:
+    return reference.operations(orders_docs.document())
 
 
 def _operations() -> list[reference.Operation]:

@@ -86,12 +86,17 @@ def _operation(path: str, method: str, found: Json) -> Operation:
 
 def _parameter(given: Json) -> Field:
     schema = given["schema"]
-    words = given.get("description", "")
+    words = _plain(given)
     if "default" in schema:
         words = f"{words}; {schema['default']}" if words else str(schema["default"])
     if given["in"] == "path":
         words = words or str(_("in the address, URL-encoded"))
     return Field(name=given["name"], kind=kind(schema), is_required=bool(given.get("required")), words=words)
+
+
+def _plain(described: Json) -> str:
+    """Return what a schema says of itself, without the marks that OpenAPI's readers turn into code."""
+    return str(described.get("description", "")).replace("`", "")
 
 
 def _samples(content: Json) -> list[Sample]:
@@ -107,9 +112,7 @@ def _fields(schema: Json, prefix: str = "") -> Iterator[Field]:
     required = schema.get("required", ())
     for name, found in schema.get("properties", {}).items():
         full = prefix + name
-        yield Field(
-            name=full, kind=kind(found), is_required=name in required, words=str(found.get("description", ""))
-        )
+        yield Field(name=full, kind=kind(found), is_required=name in required, words=_plain(found))
         if "properties" in found:
             yield from _fields(found, f"{full}.")
         elif "properties" in found.get("items", {}):
@@ -121,7 +124,7 @@ def kind(schema: Json) -> errors.Words:
     if "enum" in schema:
         return format_lazy(_("one of {values}"), values=", ".join(str(value) for value in schema["enum"]))
     if "oneOf" in schema:
-        return _("integer, or its digits as text")
+        return format_lazy(_("{kind}, or its digits as text"), kind=kind(schema["oneOf"][0]))
     if schema.get("type") == "array":
         return format_lazy(_("array of {kind}"), kind=kind(schema.get("items", {})))
     if "maxLength" in schema:

@@ -9,14 +9,14 @@ from typing import Final
 
 from django.conf import settings
 
-# Folder → the language's name, the one that calls and the one that checks a notification.
+# Folder → the language's name, what calls each API, and what checks a notification of either.
 LANGUAGES: Final = {
-    "python": ("Python", "gateway.py", "verify.py"),
-    "php": ("PHP", "gateway.php", "verify.php"),
-    "go": ("Go", "gateway.go", "verify.go"),
-    "java": ("Java", "Gateway.java", "Verify.java"),
-    "node": ("Node.js", "gateway.mjs", "verify.mjs"),
-    "curl": ("curl", "gateway.sh", "verify.sh"),
+    "python": ("Python", "gateway.py", "orders.py", "verify.py"),
+    "php": ("PHP", "gateway.php", "orders.php", "verify.php"),
+    "go": ("Go", "gateway.go", "orders.go", "verify.go"),
+    "java": ("Java", "Gateway.java", "Orders.java", "Verify.java"),
+    "node": ("Node.js", "gateway.mjs", "orders.mjs", "verify.mjs"),
+    "curl": ("curl", "gateway.sh", "orders.sh", "verify.sh"),
 }
 
 
@@ -31,13 +31,18 @@ class Program:
 
 
 def calling() -> Sequence[Program]:
-    """Return the programs that sign and call, one for each language."""
-    return [_program(language, title, name) for language, (title, name, _verify) in LANGUAGES.items()]
+    """Return the programs that call the gateway API, one for each language."""
+    return [_program(language, title, name) for language, (title, name, _, _) in LANGUAGES.items()]
+
+
+def ordering() -> Sequence[Program]:
+    """Return the programs that call the transaction-request API, one for each language."""
+    return [_program(language, title, name) for language, (title, _, name, _) in LANGUAGES.items()]
 
 
 def verifying() -> Sequence[Program]:
     """Return the programs that check a notification, one for each language."""
-    return [_program(language, title, name) for language, (title, _call, name) in LANGUAGES.items()]
+    return [_program(language, title, name) for language, (title, _, _, name) in LANGUAGES.items()]
 
 
 @functools.cache

@@ -9,4 +9,5 @@ from merchants.api.docs import pages
 urlpatterns = [
     path("", pages.index, name="docs-index"),
     path("gateway/", pages.gateway_page, name="docs-gateway"),
+    path("transaction-request/", pages.orders_page, name="docs-orders"),
 ]

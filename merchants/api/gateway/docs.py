@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import normalize_result_object
 from drf_spectacular.settings import patched_settings
 
+from merchants.api import wording
 from merchants.api.gateway import reference
 from merchants.api.gateway.errors import WORDS
 
@@ -65,7 +66,7 @@ def _schema() -> bytes:
     with patched_settings(_SETTINGS):
         found = SchemaGenerator(patterns=_PATTERNS).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
-    reference.describe(plain)
+    wording.describe(plain, reference.MEANINGS)
     return json.dumps(plain, ensure_ascii=False, default=str).encode()
 
 

@@ -6,24 +6,13 @@ Source: gateway-api.md, sections 2, 4, 5 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import errors
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A code on the wire: its word, what to do, whether anything may follow it."""
-
-    code: int
-    word: errors.Words
-    advice: errors.Words
-    is_final: bool
-
+from merchants.api.wording import Status
 
 DEPOSIT_STATUSES: Final = (
     Status(0, _("pending"), _("We have the order, the upstream has not taken it yet. Wait."), False),
@@ -137,24 +126,3 @@ PAYOUT_NOTIFICATION: Final = (
 
 # The published keys of the examples' two merchants; nobody else has them.
 EXAMPLE_KEYS: Final[Mapping[str, str]] = {"PF0001": "2I9Q4nExEddsH6zo", "PF0002": "ThisIsYourSecretKey123"}
-
-
-def describe(document: Mapping[str, Any]) -> None:
-    """Give every field of an OpenAPI document that says nothing of itself its words; changes it in place."""
-    for name, field in _fields(document["paths"]):
-        if name in MEANINGS and "description" not in field:
-            field["description"] = str(MEANINGS[name])
-
-
-def _fields(node: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Go through every property of every schema below a node; examples hold none."""
-    if isinstance(node, list):
-        for member in node:
-            yield from _fields(member)
-    elif isinstance(node, dict):
-        properties = node.get("properties")
-        if isinstance(properties, dict):
-            yield from properties.items()
-        for name, member in node.items():
-            if name not in ("example", "examples"):
-                yield from _fields(member)

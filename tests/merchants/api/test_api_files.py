@@ -29,8 +29,17 @@ const CryptoJS = {
   enc: { Hex: null },
   HmacSHA256: (text, key) => ({ toString: () => createHmac("sha256", key).update(text).digest("hex") }),
 };
-const values = { platform_id: "PF0002", platform_key: "ThisIsYourSecretKey123" };
-const pm = { request: { body: { raw: process.argv[1] } }, variables: { get: (name) => values[name] } };
+const values = {
+  platform_id: "PF0002", platform_key: "ThisIsYourSecretKey123", access_key: "AK", secret_key: "SK",
+};
+const sent = {};
+const pm = {
+  request: {
+    body: { raw: process.argv[1] },
+    headers: { upsert: ({ key, value }) => { sent[key] = value; } },
+  },
+  variables: { get: (name) => values[name] },
+};
 """
 
 
@@ -78,36 +87,49 @@ def test_the_command_refuses_a_break_and_takes_it_when_told(folder: Path) -> Non
     assert file.read_text() == wanted
 
 
-def requests() -> Iterator[dict[str, Any]]:
-    for group in json.loads(kept("postman", "gateway"))["item"]:
+def requests(api: str = "gateway") -> Iterator[dict[str, Any]]:
+    for group in json.loads(kept("postman", api))["item"]:
         yield from group["item"]
 
 
-def test_the_collection_has_all_operations_and_no_secret() -> None:
-    paths = json.loads(kept("openapi", "gateway"))["paths"].values()
+@pytest.mark.parametrize("api", APIS)
+def test_the_collection_has_all_operations_and_no_secret(api: str) -> None:
+    paths = json.loads(kept("openapi", api))["paths"].values()
     wanted = {operation["operationId"] for methods in paths for operation in methods.values()}
-    assert {request["name"] for request in requests()} == wanted
-    variables = json.loads(kept("postman", "gateway"))["variable"]
+    assert {request["name"] for request in requests(api)} == wanted
+    variables = json.loads(kept("postman", api))["variable"]
     assert [v["key"] for v in variables if v["value"]] == ["base_url"]
 
 
-@pytest.mark.parametrize("name", ["createPaymentV1", "createPaymentV2", "createPayoutV1", "createPayoutV2"])
-def test_a_request_of_the_collection_signs_itself(name: str) -> None:
-    (request,) = (found for found in requests() if found["name"] == name)
+def ran(request: dict[str, Any]) -> dict[str, Any]:
+    """Run a request's script; return the body and the headers it would send."""
     script = "\n".join(request["event"][0]["script"]["exec"])
+    told = "console.log(JSON.stringify({ body: pm.request.body.raw, sent }));"
+    raw = request["request"].get("body", {}).get("raw", "")
     finished = subprocess.run(
-        [
-            "node",
-            "-e",
-            f"{_STAGE}\n{script}\nconsole.log(pm.request.body.raw);",
-            request["request"]["body"]["raw"],
-        ],
-        capture_output=True,
-        text=True,
-        timeout=30,
+        ["node", "-e", f"{_STAGE}\n{script}\n{told}", raw], capture_output=True, text=True, timeout=30
     )
     assert finished.returncode == 0, finished.stderr
-    body = json.loads(finished.stdout)
+    found: dict[str, Any] = json.loads(finished.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", ["createPaymentV1", "createPaymentV2", "createPayoutV1", "createPayoutV2"])
+def test_a_request_of_the_collection_signs_its_body(name: str) -> None:
+    (request,) = (found for found in requests() if found["name"] == name)
+    body = json.loads(ran(request)["body"])
     assert (body["platform_id"], body["sign_type"]) == ("PF0002", "HMAC-SHA256")
     assert body.get("payment_cl_id", body.get("payout_cl_id")).startswith("postman-")
     assert signing.verify(body, "ThisIsYourSecretKey123", "HMAC-SHA256", body["sign"])
+
+
+def test_a_request_of_the_other_collection_signs_its_moment() -> None:
+    for request in requests("transaction_request"):
+        found = ran(request)
+        sent = found["sent"]
+        assert sent["access-key"] == "AK"
+        assert signing.verify_access(
+            access_key="AK", secret_key="SK", timestamp=sent["timestamp"], signature=sent["signature"]
+        )
+        if request["request"]["method"] == "POST":
+            assert json.loads(found["body"])["merchantOrderNo"] == f"postman-{sent['timestamp']}"

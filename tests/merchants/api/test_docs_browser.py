@@ -132,6 +132,27 @@ def test_the_calculator_finds_where_a_strangers_string_differs(gateway: Visit) -
     expect(shown(gateway, "own-verdict")).to_have_text("The same.")
 
 
+def test_the_other_calculator_reproduces_the_published_vector_and_follows_what_is_typed(
+    running: Browser, live_server: LiveServer
+) -> None:
+    (vector,) = PUBLISHED["transaction_request_hmac_sha256_upper_hex"]
+    with chromium.visit(running, live_server.url) as visit:
+        visit.open("/docs/transaction-request/")
+        expect(shown(visit, "signature")).to_have_text(vector["signature"])
+        for name in ("access_key", "secret_key"):
+            visit.page.fill(f"[data-field={name}]", name)
+        visit.page.fill("[data-field=timestamp]", "1625546438")
+        expect(shown(visit, "fault")).to_contain_text("no time in milliseconds")
+        visit.page.click("[data-now]")
+        expect(shown(visit, "fault")).to_have_text("")
+        moment = visit.page.input_value("[data-field=timestamp]")
+        wanted = signing.access_signature(access_key="access_key", secret_key="secret_key", timestamp=moment)
+        expect(shown(visit, "signature")).to_have_text(wanted)
+        assert shown(visit, "message").text_content() == f"access_key_{moment}"
+        assert wanted in (shown(visit, "headers").text_content() or "")
+        assert visit.complaints == []
+
+
 def test_nothing_that_is_typed_leaves_the_window(gateway: Visit) -> None:
     asked: list[str] = []
     gateway.page.on("request", lambda request: asked.append(request.url))
@@ -151,7 +172,7 @@ def test_the_pages_fit_and_have_no_complaints(
     running: Browser, live_server: LiveServer, width: int, scheme: str
 ) -> None:
     with chromium.visit(running, live_server.url, width=width, scheme=scheme) as visit:
-        for path in ("/docs/", "/docs/gateway/"):
+        for path in ("/docs/", "/docs/transaction-request/", "/docs/gateway/"):
             assert visit.open(path) == 200
             assert not visit.page.evaluate(WIDE), path
         for summary in visit.page.locator(".operation > summary").all():
