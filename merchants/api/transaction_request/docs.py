@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from typing import Any
 
 from csp.constants import SELF
 from csp.decorators import csp_update
@@ -15,6 +16,8 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import normalize_result_object
 from drf_spectacular.settings import patched_settings
 
+from merchants.api import wording
+from merchants.api.transaction_request import reference
 from merchants.api.transaction_request.errors import STATUSES, WORDS
 
 _DESCRIPTION = """
@@ -84,7 +87,14 @@ def _schema() -> bytes:
     with patched_settings(_SETTINGS):
         found = SchemaGenerator(patterns=_PATTERNS).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
+    wording.describe(plain, reference.MEANINGS)
     return json.dumps(plain, ensure_ascii=False, default=str).encode()
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document as the caller's own."""
+    found: dict[str, Any] = json.loads(_schema())
+    return found
 
 
 @require_safe

@@ -1,0 +1,1 @@
+"""What is done with an OpenAPI document: compare two of them, make a Postman collection of one. Pure."""
