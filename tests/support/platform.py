@@ -123,6 +123,8 @@ class Platform:
         process = self._processes.pop(part, None)
         if process is not None:
             children.stop(process, signal_number=signal_number, seconds_max=10)
+            # A worker that was just being started outlives its master for a moment, and holds the port.
+            children.kill_group(process.pid)
 
     def stop_all(self) -> None:
         """End every part."""
