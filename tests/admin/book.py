@@ -131,6 +131,7 @@ def fill(owner: Registered, other: Registered, user: User, *, start: int, count:
             evidence={"proof": "seen"}, reason="why",
             request_id=f"act-{key}", user=user, now=now,
         )  # fmt: skip
+    factories.make_rate("7.47")
     fold()
     fund(owner, "1", request_id=f"late-{owner.merchant.pk}-{start}")
     deposit(owner, f"D-{owner.merchant.pk}-last-{start}", is_paid=False)
