@@ -108,6 +108,7 @@ _DEEDS_OF_MEMBERS = frozenset(
         "operations.operation_payout_write",
         "operations.close_payment",
         "operations.resend_notification",
+        "operations.resend_failed_notifications",
     }
 )
 

@@ -166,7 +166,6 @@ def make_world() -> World:
         factories.bound_service(owner.wallets[0], "SVC0001", 1, 9)
         AllowedAddress.objects.create(merchant=owner.merchant, network="203.0.113.7/32")
     Heartbeat.objects.create(name="worker", beat_at=boss.date_joined)
-    factories.make_rate("7.47")
     people: dict[str, User | None] = {}
     for column, role in ROLES.items():
         bound = {"merchant": [acme.merchant], "rival": [rival.merchant]}.get(column, [])

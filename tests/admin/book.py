@@ -153,6 +153,7 @@ def fill(owner: Registered, other: Registered, user: User, *, start: int, count:
     FormToken.objects.create(
         token=crypto.random_key(32), user=user, act="close", object_id=owner.merchant.pk, used_at=clock.now()
     )
+    factories.make_rate("7.47")
     fold()
     fund(owner, "1", request_id=f"late-{owner.merchant.pk}-{start}")
     deposit(owner, f"D-{owner.merchant.pk}-last-{start}", is_paid=False)
