@@ -72,7 +72,9 @@ def visit(chromium: Browser, url: str, *, width: int = 1440, scheme: str = "ligh
     visited = Visit(page=context.new_page(), url=url)
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        # A request that a newer one made needless is given up; what fails says "htmx:sendError" besides.
+        is_given_up = message.text.startswith(("htmx:sendAbort", "htmx:afterRequest"))
+        if message.type in ("error", "warning") and not is_given_up:
             visited.complaints.append(f"{visited.page.url}: {message.text}")
 
     visited.page.on("console", on_console)

@@ -121,7 +121,7 @@ def test_the_service_boundary_is_named_and_both_ends_are_inclusive(
         fill(page, name="Wang Wei", number=CARD, remark_code="AB12")
         for amount in ("499.99", "700.01"):
             fill(page, amount=amount)
-            page.click("#content .save-bar .main")
+            page.click("form[method=post] .save-bar .main")
             expect(page.locator("#error-amount")).to_contain_text(
                 f"The amount {amount} is outside what is allowed: {words}."
             )
@@ -129,7 +129,7 @@ def test_the_service_boundary_is_named_and_both_ends_are_inclusive(
             expect(page.locator("#create-name")).to_have_value("Wang Wei")
         assert Payment.objects.count() == 0
         fill(page, amount="700")
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         page.wait_for_url("**/admin/records/payment/**")
         assert Payment.objects.get().requested_amount == 700
         assert visit.complaints == []
@@ -193,7 +193,7 @@ def test_a_deposit_opens_the_payment_page_in_a_new_window_and_the_order_in_this_
             "Fee 2.50; 1,248.00 CNY are credited when exactly this amount is paid."
         )
         with page.context.expect_page() as opening:
-            page.click("#content .save-bar .main")
+            page.click("form[method=post] .save-bar .main")
         page.wait_for_url("**/admin/records/payment/**")
         payment = Payment.objects.get()
         window = opening.value
@@ -207,7 +207,7 @@ def test_a_deposit_opens_the_payment_page_in_a_new_window_and_the_order_in_this_
         expect(page.locator("#create-amount")).to_have_value("1250.50")
         expect(page.locator("#create-number")).to_have_attribute("placeholder", "************4374")
         fill(page, remark_code="AB13")
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         page.wait_for_url("**/admin/records/payment/**")
         assert [parties.party_of(each).account for each in Payment.objects.all()] == [CARD, CARD]
         assert visit.complaints == []
@@ -222,8 +222,8 @@ def test_a_payout_is_sent_only_from_its_before_and_after_page(
         expect(page.locator(".note.review")).to_contain_text("really freezes the merchant’s balance")
         fill(page, amount="1000", name="Wang Wei", number=CARD)
         expect(page.locator("#create-sum")).to_have_text("Fee 2.00; 1,002.00 CNY will be frozen.")
-        page.click("#content .save-bar .main")
-        expect(page.locator("button.main")).to_have_text("Freeze 1,002.00 CNY and send")
+        page.click("form[method=post] .save-bar .main")
+        expect(page.locator("form[method=post] button.main")).to_have_text("Freeze 1,002.00 CNY and send")
         assert CARD not in page.content()
         page.click("text=Change something")
         expect(page.locator("#create-number")).to_have_value(CARD)
@@ -231,8 +231,8 @@ def test_a_payout_is_sent_only_from_its_before_and_after_page(
             0,
             (Decimal(5000), Decimal(0)),
         )
-        page.click("#content .save-bar .main")
-        page.dblclick("button.main")
+        page.click("form[method=post] .save-bar .main")
+        page.dblclick("form[method=post] button.main")
         page.wait_for_url("**/admin/records/payout/**")
         assert (Payout.objects.count(), ledger.balances([wallet])[wallet]) == (
             1, (Decimal(3998), Decimal(1002)),
@@ -273,8 +273,8 @@ def test_the_pages_fit_a_phone_and_a_desk(
         page = opened(visit, "/OperationCreatePayout", acme, "SVC0004")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         fill(page, amount="1000", name="Wang Wei", number=CARD)
-        page.click("#content .save-bar .main")
-        expect(page.locator("button.main")).to_be_visible()
+        page.click("form[method=post] .save-bar .main")
+        expect(page.locator("form[method=post] button.main")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         visit.open(f"/OperationCreatePayment?merchant={acme.merchant.pk}&service=SVC0001")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -288,7 +288,7 @@ def test_whoever_was_signed_out_is_told_and_keeps_what_was_typed(
         page = opened(visit, "/OperationCreatePayment", acme, "SVC0001")
         fill(page, amount="1000", name="Wang Wei", number=CARD, remark_code="AB12")
         page.context.clear_cookies(name=re.compile("^sessionid"))
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         expect(page.locator("#create-signed-out")).to_be_visible()
         expect(page.locator("#create-number")).to_have_value(CARD)
         assert Payment.objects.count() == 0
@@ -310,10 +310,10 @@ def test_after_a_lost_answer_pressing_again_finds_the_same_order(
             route.abort()
 
         page.route("**/create/payment/", lose)
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         expect(page.locator("#create-no-answer")).to_be_visible()
         page.unroute("**/create/payment/")
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         page.wait_for_url("**/admin/records/payment/**")
         assert Payment.objects.count() == 1
 
@@ -356,10 +356,10 @@ def test_everything_works_without_scripts(
         page.select_option("#create-service", "SVC0001")
         page.click("button[value=refresh]")
         fill(page, amount="499", name="Wang Wei", number=CARD, remark_code="AB12")
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         assert "outside what is allowed" in page.inner_text("#error-amount")
         fill(page, amount="500")
-        page.click("#content .save-bar .main")
+        page.click("form[method=post] .save-bar .main")
         page.wait_for_url("**/admin/records/payment/**")
         assert page.get_attribute(".payer-page", "href") == payer_links.payment_page(Payment.objects.get())
     finally:
