@@ -115,16 +115,26 @@ class Site:
 
     def pay(self, reference: str) -> None:
         """Let its sandbox pay an order."""
-        self._sandbox(f"/orders/{reference}/pay", json={}, params={"account": "sandbox"})
+        self._sandbox_order(f"/orders/{reference}/pay", json={}, params={"account": "sandbox"})
 
     def fail(self, reference: str) -> None:
         """Let its sandbox fail an order."""
-        self._sandbox(f"/orders/{reference}/fail", params={"account": "sandbox"})
+        self._sandbox_order(f"/orders/{reference}/fail", params={"account": "sandbox"})
 
     def _sandbox(self, path: str, **arguments: Any) -> None:
-        url = f"http://127.0.0.1:{self.terminal.sandbox_port}{path}"
-        answer = httpx.post(url, trust_env=False, timeout=20, **arguments)
+        answer = self._sent(path, **arguments)
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+
+    def _sandbox_order(self, path: str, **arguments: Any) -> None:
+        """Do something to an order, as soon as it has come from the instance to its sandbox."""
+        arrived = until(
+            lambda: (answer := self._sent(path, **arguments)).status_code != 404 and answer, what=path
+        )
+        assert arrived.status_code == 200, f"{path}: {arrived.status_code} {arrived.text}"
+
+    def _sent(self, path: str, **arguments: Any) -> httpx.Response:
+        url = f"http://127.0.0.1:{self.terminal.sandbox_port}{path}"
+        return httpx.post(url, trust_env=False, timeout=20, **arguments)
 
 
 @dataclass

@@ -205,11 +205,15 @@ def sent(numbers: list[str]) -> list[str]:
     return [f"{number}-1" for number in numbers]
 
 
-def test_both_books_hold_the_same_orders_and_keep_every_promise(pair: Pair) -> None:
-    """The last one: every order of the tests before, with the same sums and ends in both books."""
+def test_both_books_hold_the_same_orders_and_keep_every_promise(pair: Pair, receiver: Receiver) -> None:
+    """Every order so far, whichever tests came before, with the same sums and ends in both books."""
+    for protocol in PROTOCOLS:
+        pair.b.pay(pair.at_b("payment", deposit(pair, receiver, protocol)))
+        pair.b.pay(f"{pair.at_b('payout', f'{payout(pair, receiver, protocol)}-1')}-1")
+    until(lambda: len(receiver.received) == 4, what="all four notifications")
     payments_a, payments_b = pair.a.rows(PAYMENTS), pair.b.rows(PAYMENTS)
     payouts_a, payouts_b = pair.a.rows(PAYOUTS), pair.b.rows(PAYOUTS)
-    assert (len(payments_a), len(payouts_a)) == (4, 8)
+    assert (len(payments_a) >= 2, len(payouts_a) >= 2) == (True, True)
     assert {ours[1:] for ours in payments_a} == {(theirs[0], *theirs[2:]) for theirs in payments_b}
     assert {ours[1:] for ours in payouts_a} == {(theirs[0], *theirs[2:]) for theirs in payouts_b}
     with ThreadPoolExecutor(2) as pool:
