@@ -47,8 +47,8 @@ class Archive:
         """Open it. Raises: FileRefused."""
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError):
-            # What zipfile does not implement is a version that no spreadsheet writes.
+        except (zipfile.BadZipFile, RuntimeError, ValueError, OSError, EOFError):
+            # RuntimeError is a version of archives that no spreadsheet writes.
             raise broken() from None
         self._limits = limits
         parts = self._zip.infolist()
