@@ -52,7 +52,7 @@ def test_a_second_factor_is_set_up_from_the_picture_and_asked_for_at_the_next_si
         page.click("text=I have kept them")
         page.click(".user-menu summary")
         page.click("#logout-form button")
-        visit.sign_in("operator")
+        visit.sign_in("operator", lands="/admin/second-factor/")
         assert page.url.endswith("/admin/second-factor/")
         page.fill("#id_code", codes[0])
         page.click("input[type=submit]")
@@ -79,7 +79,7 @@ def test_ten_wrong_passwords_lock_and_an_administrator_unlocks(
             theirs.page.fill("#id_password", "no")
             theirs.page.click("input[type=submit]")
             expect(theirs.page.locator(".errornote")).to_contain_text("Please enter the correct username")
-        theirs.sign_in("forgetful")
+        theirs.sign_in("forgetful", lands="/admin/login/?next=/admin/")
         expect(theirs.page.locator(".errornote")).to_contain_text("Too many tries")
         # The same address is not locked for everybody else.
         visit.sign_in("boss")

@@ -30,6 +30,8 @@ CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "gmtime", "localtime"}
 OWNERS = {"datetime", "date", "timezone", "time", "dt"}
 # What reads its host's clock, and why it may.
 MAY_READ = {
+    "channels/upstreams/gateway/exchanges.py": "the time a request was sent, to another house",
+    "channels/upstreams/transaction_request/signing.py": "the time a request was sent, to another house",
     "channels/upstreams/sandbox/adapter.py": "the time a request was sent, and an answer to it came",
     "channels/upstreams/sandbox/control.py": "the upstream that is played: another house",
     "channels/upstreams/sandbox/courier.py": "the upstream that is played: another house",
@@ -38,6 +40,8 @@ MAY_READ = {
     "diamondpay/celery.py": "beat's sign of life, which the worker bounds by the database's clock",
     "diamondpay/lib/admin_columns.py": "whether a date is shown with its year",
     "diamondpay/run/broker.py": "the order of files in one folder of one host",
+    "operations/act_pages.py": "whether an act is offered; the deed reads the database's",
+    "operations/order_acts.py": "whether a payment page is offered; the page reads the database's",
 }
 
 
