@@ -277,7 +277,7 @@ def test_pages_take_a_fixed_number_of_queries_however_much_belongs_to_the_order(
             page(client, order)
         statements = [query["sql"] for query in captured]
         # Five of them bound the time that any other may take.
-        assert len(statements) <= 29
+        assert len(statements) <= 27
         return sum(f'FROM "{room}_' in text for text in statements for room in ("records", "operations"))
 
     counted(payment)
