@@ -172,10 +172,11 @@ class BookMachine(RuleBasedStateMachine):
         number = f"UP-{payment.payment_id}"
         done = self.same(
             lambda: self.decide(
-                Act.Kind.SUPPLEMENT_PAYMENT, payment.payment_id, amount=f"{amount:f}", channel_order_no=number
+                Act.Kind.SUPPLEMENT_PAYMENT, payment.payment_id,
+                amount=f"{amount:f}", channel_order_no=number, proof="bank statement",
             ),
             lambda: self.model.supplement(deposit, amount),
-        )
+        )  # fmt: skip
         if done is not None:
             deposit.number = deposit.number or number
 

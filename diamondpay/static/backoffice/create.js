@@ -8,14 +8,16 @@
 
   // Whoever was signed out keeps what was typed before them; a lost answer says that pressing again is safe.
   const tell = (id, isShown) => { document.getElementById(id).hidden = !isShown; };
+  // The sum and the lists are asked for by their own fields: whether they come says nothing about the order.
+  const isOrder = (event) => event.detail.requestConfig.elt.matches("form");
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const isLogin = new URL(event.detail.xhr.responseURL, location).pathname.endsWith("/login/");
     if (isLogin) event.detail.shouldSwap = false;
     tell("create-signed-out", isLogin);
-    tell("create-no-answer", event.detail.xhr.status >= 400);
+    if (isOrder(event)) tell("create-no-answer", event.detail.xhr.status >= 400);
   });
-  document.addEventListener("htmx:sendError", () => tell("create-no-answer", true));
+  document.addEventListener("htmx:sendError", (event) => { if (isOrder(event)) tell("create-no-answer", true); });
 
   // What was wrong with a field is no longer said of what is typed now.
   document.addEventListener("input", (event) => {

@@ -155,6 +155,7 @@ def test_the_other_calculator_reproduces_the_published_vector_and_follows_what_i
 
 def test_nothing_that_is_typed_leaves_the_window(gateway: Visit) -> None:
     asked: list[str] = []
+    gateway.page.wait_for_load_state("networkidle")
     gateway.page.on("request", lambda request: asked.append(request.url))
     calculate(gateway, '{"a": "1"}', "secret", "HMAC-SHA256")
     gateway.page.press("[data-field=key]", "Enter")
