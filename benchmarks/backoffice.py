@@ -104,6 +104,7 @@ def measure(*, place: stage.Place, sizes: Sizes) -> report.Report:
         started = time.monotonic()
         end = backoffice_volume.refill(place, count=count)
         spent = time.monotonic() - started
+        visitor.sign_in()
         with override_settings(**changed):
             asked = backoffice_pages.pages(merchants=merchants, end=end)
             books[count] = _timed(visitor, asked, sizes)

@@ -61,13 +61,21 @@ class Visitor:
     """Somebody at a browser who is signed in."""
 
     def __init__(self, user: User) -> None:
+        self._user = user
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Begin a new session; filling a large book takes longer than anybody may stay idle."""
         client = Client()
-        client.force_login(user)
+        client.force_login(self._user)
         name = settings.SESSION_COOKIE_NAME
         self._cookie = f"{name}={client.cookies[name].value}"
 
     def get(self, address: str) -> tuple[int, bytes]:
-        """Return status and body of a page, as a server would have them. Follows nothing."""
+        """Return status and body of a page, as a server would have them. Follows nothing.
+
+        Raises: WrongAnswer when it leads to the page for signing in.
+        """
         path, _mark, query = address.partition("?")
         environ: dict[str, object] = {
             "PATH_INFO": path, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1",
@@ -78,6 +86,8 @@ class Visitor:
         body = b"".join(answer)
         # Closing is what gives the connection back to the pool.
         answer.close()
+        if "/login/" in answer.get("Location", ""):
+            raise WrongAnswer(f"{address} asked the visitor to sign in.")
         return int(answer.status_code), body
 
     def must_get(self, address: str, *, holds: str = "") -> bytes:
