@@ -233,8 +233,11 @@ def show_qr(request: HttpRequest, number: str) -> HttpResponseBase:
 
 def _offer_page(*, name: str, label: Words, view: Any, opens_window: bool) -> None:
     pages.add_page(
-        pages.Page(path=f"acts/{name}/<str:number>/", name=f"act_{name}", view=view, permissions=(OPEN_PAGE,))
-    )
+        pages.Page(
+            path=f"acts/{name}/<str:number>/", name=f"act_{name}", view=view, permissions=(OPEN_PAGE,),
+            discloses="payment",
+        )
+    )  # fmt: skip
     offers.register(
         offers.Act(
             name=name, label=label, permission=OPEN_PAGE, is_offered=_lives_now, url_name=f"admin:act_{name}",

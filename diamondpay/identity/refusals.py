@@ -19,7 +19,7 @@ from diamondpay import audit
 from diamondpay.identity import tries
 from diamondpay.identity.tries import Counted, Rule
 from diamondpay.lib import errors
-from diamondpay.models import Tries, User
+from diamondpay.models import AuditRow, Tries, User
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,14 +42,22 @@ def write(
     address: str | None = None,
     reason: str = "",
     after: Mapping[str, object] | None = None,
+    once_within: timedelta | None = None,
 ) -> bool:
     """Write that somebody was refused something; False where its source has had enough rows.
 
     Call it outside the transaction that the refusal rolls back. Nothing that was typed may stand in it.
+    `once_within`: not again for the same person and `after["page"]` before so much time has passed.
+    Locks: the person's row, where `once_within` is given; then the counts of tries.
     """
     _written.set(True)
     source = f"user {user.pk}" if user is not None else f"address {address}"
     with transaction.atomic():
+        if once_within is not None and user is not None:
+            # Of several at once the later ones wait here, and then see the row of the first.
+            User.objects.select_for_update(no_key=True).get(pk=user.pk)
+            if _stands(user, action, (after or {}).get("page"), since=now - once_within):
+                return False
         own = Counted(rule=OF_ONE, of=source, user_id=user.pk if user else None, address=address)
         left_out = _left_out(own, now)
         if not tries.take_all((own, Counted(rule=OF_ALL, of="all")), now=now):
@@ -60,6 +68,12 @@ def write(
             address=address, reason=reason[:_TEXT_LENGTH_MAX], after=row_after, is_refused=True,
         )  # fmt: skip
     return True
+
+
+def _stands(user: User, action: str, page: object, *, since: datetime) -> bool:
+    """Say whether this refusal stands in the trail already; it reads only the refusals of that time."""
+    rows = AuditRow.objects.filter(is_refused=True, created_at__gt=since, user=user, action=action)
+    return rows.filter(after__page=page).exists()
 
 
 def _left_out(counted: Counted, now: datetime) -> int:

@@ -22,13 +22,15 @@ class Page:
 
     `path` is a route in Django's syntax without the prefix, `name` its URL name inside `admin`. The view is
     called with the request and the route's arguments; `permissions`: any of them opens the page, none means
-    every staff user. The site shows it in the viewer's zone.
+    every staff user. The site shows it in the viewer's zone. `discloses` names the kind of object that the
+    page shows more of than others do: who is refused such a page stands in the audit trail.
     """
 
     path: str
     name: str
     view: View
     permissions: tuple[str, ...] = ()
+    discloses: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

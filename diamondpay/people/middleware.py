@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from diamondpay.identity import refusals, sign_ins
-from diamondpay.lib import clock
+from diamondpay.lib import clock, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import SignIn, User
 
@@ -27,6 +27,9 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 ACTIVITY = "X-Activity"
 ENDED = "ended"
 _READING = ("GET", "HEAD", "OPTIONS")
+# Another merchant's object is unknown to its person, and trying it is refused all the same.
+_REFUSED_READING = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+_NOTED_ONCE_WITHIN = timedelta(minutes=1)
 
 
 class SignInMiddleware:
@@ -115,31 +118,53 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, and note a refused write unless the page noted it better."""
-        if request.method in _READING:
-            return self.get_response(request)
+        """Answer, and note a refused write, or a refused look at what a page shows in clear.
+
+        A page that noted it better is left alone.
+        """
         refusals.begin_request()
         response = self.get_response(request)
-        is_refused = response.status_code == HTTPStatus.FORBIDDEN and not refusals.is_written()
-        if is_refused and request.path.startswith(reverse("admin:index")):
-            _note(request)
+        if refusals.is_written() or not request.path.startswith(reverse("admin:index")):
+            return response
+        if request.method not in _READING:
+            if response.status_code == HTTPStatus.FORBIDDEN:
+                _note(request)
+        elif response.status_code in _REFUSED_READING and isinstance(request.user, User):
+            kind = _disclosed(request)
+            if kind:
+                _note(request, kind=kind, once_within=_NOTED_ONCE_WITHIN)
         return response
 
 
-def _note(request: HttpRequest) -> None:
+def _disclosed(request: HttpRequest) -> str:
+    """Return the kind of object that the page shows in clear, "" for every other page."""
+    name = request.resolver_match.url_name if request.resolver_match is not None else None
+    return next((page.discloses for page in pages.registered_pages() if page.name == name), "")
+
+
+def _note(request: HttpRequest, *, kind: str = "", once_within: timedelta | None = None) -> None:
     match = request.resolver_match
     arguments = match.kwargs if match is not None else {}
     name = match.url_name if match is not None else ""
     # Pages of a model are called app_model_page; the others by their own name.
     parts = (name or "page").split("_")
+    key = arguments.get("object_id", arguments.get("pk", ""))
+    if kind:
+        key = next(iter(arguments.values()), "")
     user = request.user if isinstance(request.user, User) else None
     refusals.write(
         action="page.refused",
-        object_kind=(parts[1] if len(parts) == 3 else name or "page")[:64],
-        object_id=str(arguments.get("object_id", arguments.get("pk", "")))[:64],
+        object_kind=kind or (parts[1] if len(parts) == 3 else name or "page")[:64],
+        object_id=_storable(str(key))[:64],
         user=user,
         actor="" if user is not None else "nobody",
         address=address_of(request),
         now=clock.now(),
-        after={"page": request.path[:200], "method": str(request.method)},
+        after={"page": _storable(request.path)[:200], "method": str(request.method)},
+        once_within=once_within,
     )
+
+
+def _storable(text: str) -> str:
+    # The database refuses some of what an address may hold, such as a zero byte.
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

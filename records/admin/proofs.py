@@ -122,5 +122,11 @@ def download(request: HttpRequest, proof_id: str) -> HttpResponseBase:
 
 
 pages.add_page(
-    pages.Page(path="proofs/<str:proof_id>/", name="proof_file", view=download, permissions=(PERMISSION,))
+    pages.Page(
+        path="proofs/<str:proof_id>/",
+        name="proof_file",
+        view=download,
+        permissions=(PERMISSION,),
+        discloses="proof",
+    )
 )
