@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -15,10 +16,12 @@ from decimal import Decimal
 import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from diamondpay import environment
 from diamondpay.lib import clock
-from diamondpay.models import User
+from diamondpay.models import AuditRow, User
 from merchants.registration import Registered
 from operations import tasks
 from operations.batches import placing
@@ -26,6 +29,7 @@ from operations.batches.models import BatchPayout
 from records.models import Payout
 from tests.operations import batching
 from tests.operations.batching import HEAD, balances, good, maker, owner, xlsx
+from tests.support.together import at_once
 
 __all__ = ["maker", "owner"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,3 +154,19 @@ def test_two_people_who_confirm_at_once_confirm_once(owner: Registered, maker: U
         assert sorted(pool.map(run, range(3))) == ["placing", "too late", "too late"]
     placing.place_waiting()
     assert is_whole(batch, owner)
+
+
+def test_50_presses_of_one_confirmation_place_each_payout_once_p8(owner: Registered, maker: User) -> None:
+    batch = batching.upload(owner, maker, xlsx(HEAD, good(COUNT)))
+    client = Client()
+    client.force_login(maker)
+    clients = [Client() for _number in range(50)]
+    for each in clients:
+        each.cookies = client.cookies
+    page = reverse("admin:batch_payout_confirm", args=[batch.pk])
+    answers = at_once([functools.partial(each.post, page) for each in clients])
+    assert {answer.status_code for answer in answers} == {302}
+    assert AuditRow.objects.filter(action="batch.confirm").count() == 1
+    placing.place_waiting()
+    assert is_whole(batch, owner)
+    assert Payout.objects.count() == COUNT

@@ -18,8 +18,8 @@ from records import callbacks
 from records.models import Posting
 from tests import factories
 from tests.operations import act_forms
-from tests.operations.act_scenes import Scene, ask, made, state
-from tests.support.desk import Desk, desk, upstream
+from tests.operations.act_scenes import Scene, ask, expected, made, state
+from tests.support.desk import Desk, desk, open_desk, upstream
 from tests.support.scripted_upstream import HEADERS, callback_body
 from tests.support.together import at_once
 
@@ -45,8 +45,7 @@ def test_approving_meets_rejecting_and_one_of_them_wins_f8(desk: Desk, number: i
     answers = at_once(deeds if number % 2 else deeds[::-1])
     assert Counter(type(item).__name__ for item in answers) == {"Act": 1, "StatusConflict": 1}
     act.refresh_from_db()
-    expected = {"executed": Decimal("125.50"), "rejected": Decimal(100)}[act.state]
-    assert desk.balances()[0] == expected
+    assert desk.balances()[0] == {"executed": Decimal("125.50"), "rejected": Decimal(100)}[act.state]
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -136,3 +135,32 @@ def test_50_clicks_on_one_approval_execute_once_and_answer_alike_p8(desk: Desk) 
         (302, f"/admin/operations/act/{act.pk}/change/"): 50
     }
     assert (desk.balances()[0], FormToken.objects.count()) == (Decimal("125.50"), 1)
+
+
+def test_50_posts_of_one_transfer_ask_once_and_move_nothing_p7_p8(desk: Desk) -> None:
+    rival = open_desk(desk.upstream, "Rival")
+    desk.fund("100")
+    client = Client()
+    client.force_login(factories.make_operator())
+    typed = {"amount": "40", "destination": rival.wallet.pk}
+    url = act_forms.url_of("transfer_balance", desk.wallet.pk)
+    sent = act_forms.sent_of(act_forms.looked(client, url, **typed), **typed)
+    clients = [Client() for _number in range(50)]
+    for each in clients:
+        each.cookies = client.cookies
+    answers = at_once([functools.partial(each.post, url, sent) for each in clients])
+    act = Act.objects.get()
+    assert Counter((answer.status_code, answer["Location"]) for answer in answers) == {
+        (302, f"/admin/operations/act/{act.pk}/change/"): 50
+    }
+    assert (act.state, FormToken.objects.count()) == ("requested", 1)
+    assert (desk.balances()[0], rival.balances()[0]) == (Decimal(100), Decimal(0))
+
+
+def test_two_approvers_of_one_transfer_move_both_legs_once_p7_f8(desk: Desk) -> None:
+    kind, scene = made("transfer", desk)
+    before = state(desk)
+    act = ask(kind, scene, factories.make_operator())
+    answers = at_once([approving(act, "ann"), approving(act, "bob")])
+    assert Counter(type(item).__name__ for item in answers) == {"Act": 1, "StatusConflict": 1}
+    assert state(desk) == expected(before, scene.after)
