@@ -39,7 +39,6 @@ def test_whoever_may_not_open_the_payers_page_is_noted(
     assert client.get(url).status_code == 403
     assert told() == [("auditor", "payment", payment.payment_id, "127.0.0.1")]
     assert AuditRow.objects.get(is_refused=True).after == {"page": url, "method": "GET"}
-    assert AuditRow.objects.count() == 1
 
 
 @pytest.mark.parametrize("page", PAGES)
