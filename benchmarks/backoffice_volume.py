@@ -207,32 +207,7 @@ _NOTIFICATIONS: Statements = (
     FROM records_notification, generate_series(1, attempt_count) AS number
     """,
 )
-_DIMENSIONS = "merchant, service, channel, currency, is_test, status"
-_MEASURES = "order_count, requested_sum, actual_sum, fee_sum, credited_sum"
-_SUMS = ", ".join(f"sum({measure})" for measure in _MEASURES.split(", "))
-_HOURS = f"""
-    INSERT INTO records_orderhourtotal (hour, kind, {_DIMENSIONS}, {_MEASURES})
-    SELECT date_trunc('hour', created_at, 'UTC'), {{kind}}, merchant_id, service_id, channel_id, currency_id,
-        is_test, status, count(*), sum(requested_amount), sum(coalesce(actual_amount, 0)),
-        sum(coalesce(fee, 0)), sum({{credited}})
-    FROM {{table}} GROUP BY 1, 3, 4, 5, 6, 7, 8
-"""  # noqa: S608 - our own constants
-_TOTALS: Statements = (
-    _HOURS.format(kind=1, table="records_payment", credited="coalesce(credited_amount, 0)"),
-    _HOURS.format(
-        kind=2, table="records_payout", credited="CASE WHEN status = 1 THEN debited_amount ELSE 0 END"
-    ),
-    f"""
-    INSERT INTO records_orderdaytotal (day, kind, {_DIMENSIONS}, {_MEASURES})
-    SELECT (hour AT TIME ZONE 'UTC')::date, kind, {_DIMENSIONS}, {_SUMS} FROM records_orderhourtotal
-    GROUP BY 1, kind, {_DIMENSIONS}
-    """,  # noqa: S608 - our own constants
-    f"""
-    INSERT INTO records_ordertotal (kind, {_DIMENSIONS}, {_MEASURES})
-    SELECT kind, {_DIMENSIONS}, {_SUMS} FROM records_orderdaytotal GROUP BY kind, {_DIMENSIONS}
-    """,  # noqa: S608 - our own constants
-    "SELECT records_refill_totals()",
-)
+_TOTALS: Statements = ("SELECT records_recount_totals()",)
 _LARGEST = ("records_payment", "records_balancerecord", "records_posting", "records_statuschange")
 _BOOK = (*_HISTORY, *_ATTEMPTS, *_NOTIFICATIONS, *_TOTALS)
 

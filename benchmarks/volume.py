@@ -118,12 +118,13 @@ _BALANCES = (
     """,  # noqa: S608 - our own constants
 )
 _ORDER_TOTALS = f"""
-    INSERT INTO {{table}} ({{period}} kind, merchant, service, channel, currency, is_test, status,
-        order_count, requested_sum, actual_sum, fee_sum, credited_sum)
-    SELECT {{period_of}} 1, merchant_id, service_id, channel_id, currency_id, is_test, status, count(*),
-        sum(requested_amount), sum(coalesce(actual_amount, 0)), sum(coalesce(fee, 0)),
-        sum(coalesce(credited_amount, 0))
-    {_MINE} GROUP BY {{period_of}} merchant_id, service_id, channel_id, currency_id, is_test, status
+    INSERT INTO {{table}} ({{period}} kind, merchant, service, channel, currency, settlement_currency,
+        is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
+    SELECT {{period_of}} 1, merchant_id, service_id, channel_id, currency_id, settlement_currency_id,
+        is_test, status, count(*), sum(requested_amount), sum(coalesce(actual_amount, 0)),
+        sum(coalesce(fee, 0)), sum(coalesce(credited_amount, 0))
+    {_MINE} GROUP BY {{period_of}} merchant_id, service_id, channel_id, currency_id, settlement_currency_id,
+        is_test, status
 """
 _PERIODS = {
     "records_orderhourtotal": ("hour, ", "date_trunc('hour', created_at, 'UTC'), "),

@@ -134,7 +134,10 @@ def low_channels(*, now: datetime) -> list[Low]:
 
 
 def _taken(now: datetime) -> dict[tuple[str, str, str], Decimal]:
-    """Return what payouts of the last 24 full hours took, by merchant, channel and currency."""
+    """Return what payouts of the last 24 full hours took, by merchant, channel and the wallet's currency.
+
+    Of payouts that are converted only what has been debited is known in that currency.
+    """
     # Whole hours, so that no order itself is read.
     end = periods.rounded_up(now, periods.HOUR)
     figures = totals.figures(
@@ -144,7 +147,9 @@ def _taken(now: datetime) -> dict[tuple[str, str, str], Decimal]:
     taken: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in figures:
         merchant_id, channel_id = row.group
-        taken[merchant_id, channel_id, row.currency] += row.requested_sum
+        is_converted = row.currency != row.settlement_currency
+        amount = row.credited_sum if is_converted else row.requested_sum
+        taken[merchant_id, channel_id, row.settlement_currency] += amount
     return taken
 
 

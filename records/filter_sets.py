@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from channels.models import Currency
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Amount, Flag, Numbers, Related, Several, Text
 from diamondpay.lib.filter_moments import Moments
 from diamondpay.lib.filters import ListFilters, Pair, shortened
 from merchants.models import MerchantChannel
+from records import totals
 from records.models import (
     Account,
     BalanceRecord,
@@ -60,6 +62,33 @@ class NotificationState(Several):
         return [(value, str(word)) for value, word in Notification.State.choices]
 
 
+class SettledIn(Text):
+    """Orders that settle in their own currency (`OWN`), or that are converted into the one typed."""
+
+    def read(self, raw: dict[str, list[str]]) -> str | None:
+        """Return OWN or a currency. Raises: ValidationError for what is neither."""
+        text = self.single(raw)
+        if text is None:
+            return None
+        value = text.upper()
+        if value != totals.OWN and not Currency.objects.filter(pk=value).exists():
+            raise ValidationError(
+                gettext("“%s” is no currency; OWN finds orders that are not converted.") % shortened(text)
+            )
+        return value
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        """Return such orders; those that are converted have an index of their own."""
+        if value is None:
+            return qs
+        own = Q(settlement_currency=F("currency"))
+        return qs.filter(own) if value == totals.OWN else qs.filter(~own, settlement_currency=value)
+
+    def words(self, value: Any) -> str:
+        """Return the currency, or that there is no other."""
+        return gettext("its own currency") if value == totals.OWN else str(value)
+
+
 class _OrderFilters(ListFilters):
     """The seed's filters of orders; without another choice a list goes back 30 days."""
 
@@ -72,6 +101,7 @@ class _OrderFilters(ListFilters):
     channel = Related("channel", permission=UPSTREAM)
     amount = Amount("requested_amount", title=_("amount"))
     completed = Moments("completed_at", is_rare=True)
+    settled = SettledIn("settlement_currency", title=_("settled in"), is_rare=True)
     is_test = Flag(
         "is_test", no=_("without tests"), yes=_("only tests"), title=_("test orders"), is_rare=True
     )

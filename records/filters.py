@@ -3,7 +3,8 @@
 `read` is the one way in: it scopes, filters, orders, and says in words what was asked and what is wrong.
 Names in the address: created, created_from, created_to (a day, included whole, or a minute, at which the
 range stops; in the viewer's zone), the same of completed, merchant, status, service, channel (each may be
-repeated), amount_min, amount_max, is_test (0 out, 1 only), notification, q. Source: seed 000, Advanced
+repeated), amount_min, amount_max, settled (OWN, or the currency into which orders are converted), is_test
+(0 out, 1 only), notification, q. Source: seed 000, Advanced
 Queries.
 """
 
@@ -40,7 +41,7 @@ PAGE_PARAMETERS = frozenset({"after", "before", "p", "columns", "view"})
 # More querysets than this are not worth taking together; the database is asked once instead.
 _BRANCH_COUNT_MAX = 40
 _TOTALS = {"payment": totals.PAYMENTS, "payout": totals.PAYOUTS}
-_TOLD = frozenset({"created", "merchant", "status", "service", "channel", "is_test"})
+_TOLD = frozenset({"created", "merchant", "status", "service", "channel", "settled", "is_test"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class TotalsKey:
     services: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
     statuses: tuple[int, ...] | None = None
+    settled: str | None = None
     is_test: bool | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -203,7 +205,7 @@ def _totals_key(kind: str, values: Mapping[str, Any], confined: list[str] | None
     return TotalsKey(
         kind=_TOTALS[kind], start=created.start, end=created.end, merchants=_frozen(merchants),
         services=_frozen(values.get("service")), channels=_frozen(values.get("channel")),
-        statuses=_frozen(values.get("status")), is_test=values.get("is_test"),
+        statuses=_frozen(values.get("status")), settled=values.get("settled"), is_test=values.get("is_test"),
     )  # fmt: skip
 
 

@@ -26,11 +26,16 @@ COUNT_MAX = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The rows of one currency. Units: sums in major units of the currency; no currency, no sums."""
+    """The rows of one currency and, of orders, one settlement currency.
+
+    Units: each sum in major units of its own currency, `units` in their order; no currency, no sums.
+    """
 
     currency: str
     row_count: int
     sums: tuple[Decimal, ...] = ()
+    settlement_currency: str = ""
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,8 @@ class Sums:
     parts: tuple[Part, ...] = ()
 
 
-# What is added up of each kind: its words and columns; of orders what the totals add up, in their way: under
-# the order's currency, and of payouts what the successful ones debited.
+# What is added up of each kind: its words and columns; of orders what the totals add up, in their way: of
+# payouts what the successful ones debited.
 _AMOUNTS: dict[str, tuple[tuple[str | Promise, str], ...]] = {
     "payment": (
         (_("requested"), "requested_amount"), (_("actual"), "actual_amount"), (_("fee"), "fee"),
@@ -58,6 +63,9 @@ _AMOUNTS: dict[str, tuple[tuple[str | Promise, str], ...]] = {
     "account": ((_("available"), "balance"), (_("frozen"), "frozen_balance")),
 }  # fmt: skip
 
+# The amounts of orders that are in the wallet's currency.
+_SETTLED = frozenset({"fee", "credited_amount", "debited"})
+
 
 def labels(kind: str) -> tuple[str | Promise, ...]:
     """Return what is added up of a kind, in words."""
@@ -68,35 +76,35 @@ def known(reading: Reading) -> Sums | None:
     """Return the sums of a list whose filters the totals know, exact in the caller's snapshot; else None."""
     if reading.totals_key is None:
         return None
-    parts: dict[str, list[Any]] = {}
+    parts: dict[tuple[str, str], list[Any]] = {}
     for row in totals.figures(**reading.totals_key.arguments()):
         counted = (row.order_count, row.requested_sum, row.actual_sum, row.fee_sum, row.credited_sum)
-        before = parts.get(row.currency, [0] * len(counted))
-        parts[row.currency] = [a + b for a, b in zip(before, counted, strict=True)]
-    found = tuple(
-        Part(currency=currency, row_count=int(counts[0]), sums=tuple(counts[1:]))
-        for currency, counts in sorted(parts.items())
-        if counts[0]
-    )
+        key = (row.currency, row.settlement_currency)
+        before = parts.get(key, [0] * len(counted))
+        parts[key] = [a + b for a, b in zip(before, counted, strict=True)]
+    rows = [(*key, *counts) for key, counts in sorted(parts.items()) if counts[0]]
+    found = _parts(reading.kind, rows)
     return Sums(row_count=sum(part.row_count for part in found), labels=labels(reading.kind), parts=found)
 
 
 def counted(kind: str, queryset: QuerySet[Any]) -> Sums:
     """Count rows and add them up in one statement that looks at no more than 10,001 of them."""
     columns = [column for _label, column in _AMOUNTS.get(kind, ())]
-    names = ["currency_id", *columns] if columns else ["pk"]
+    keys = _keys(kind) if columns else []
+    names = [*keys, *columns] or ["pk"]
     try:
         sql, parameters = _values(kind, queryset, names)[: COUNT_MAX + 1].query.sql_with_params()
     except EmptyResultSet:
         # Django knows already that nothing can match, such as a number that is no order's.
         return _made(kind, [])
     own = [f"v{place}" for place in range(len(names))]
-    summed = "".join(f", coalesce(sum({name}), 0)" for name in own[1:])
-    key = own[0] if columns else "''"
+    summed = "".join(f", coalesce(sum({name}), 0)" for name in own[len(keys) :] if columns)
+    key = ", ".join(own[: len(keys)]) or "''"
+    group = ", ".join(str(place + 1) for place in range(len(keys) or 1))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {key}, count(*){summed} FROM ({sql}) AS part ({', '.join(own)}) "  # noqa: S608 - our names
-            "GROUP BY 1 ORDER BY 1",
+            f"GROUP BY {group} ORDER BY {group}",
             parameters,
         )
         rows = cursor.fetchall()
@@ -117,11 +125,32 @@ def _values(kind: str, queryset: QuerySet[Any], names: Sequence[str]) -> QuerySe
 
 
 def _made(kind: str, rows: Iterable[Sequence[Any]]) -> Sums:
-    parts = tuple(
-        Part(currency=row[0] or "", row_count=int(row[1]), sums=tuple(Decimal(each) for each in row[2:]))
-        for row in rows
-    )
+    parts = _parts(kind, rows)
     count = sum(part.row_count for part in parts)
     if count > COUNT_MAX:
         return Sums(row_count=None)
     return Sums(row_count=count, labels=labels(kind), parts=parts)
+
+
+def _keys(kind: str) -> list[str]:
+    """Return the columns that tell the parts of a kind's sums apart."""
+    is_order = kind in ("payment", "payout")
+    return ["currency_id", "settlement_currency_id"] if is_order else ["currency_id"]
+
+
+def _parts(kind: str, rows: Iterable[Sequence[Any]]) -> tuple[Part, ...]:
+    """Return rows of keys, count and sums as parts."""
+    columns = [column for _label, column in _AMOUNTS.get(kind, ())]
+    width = len(_keys(kind)) if columns else 1
+    parts = []
+    for row in rows:
+        keys, count, sums = row[:width], row[width], row[width + 1 :]
+        currency, settled = keys[0] or "", keys[-1] or ""
+        units = tuple(settled if column in _SETTLED else currency for column in columns)
+        parts.append(
+            Part(
+                currency=currency, settlement_currency=settled, row_count=int(count), units=units,
+                sums=tuple(Decimal(each) for each in sums),
+            )
+        )  # fmt: skip
+    return tuple(parts)

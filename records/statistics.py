@@ -63,15 +63,18 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """The figures of one group and currency.
+    """The figures of one group, currency and settlement currency.
 
-    Units: major units of the currency. Requested is of all orders; actual, fee and credited are of the
-    successful ones. `queries` are the query strings of the lists of `all` orders, of those with `success`,
-    those that `ended` and those still `open`.
+    Units: requested and actual in major units of the currency, fee and credited in those of the settlement
+    currency. Requested is of all orders; actual, fee and credited are of the successful ones. Without a
+    settlement currency the orders of several stand together, and fee and credited are not added up. `queries`
+    are the query strings of the lists of `all` orders, of those with `success`, those that `ended` and those
+    still `open`.
     """
 
     key: Any
     currency: str
+    settlement_currency: str = ""
     order_count: int = 0
     success_count: int = 0
     ended_count: int = 0
@@ -80,6 +83,11 @@ class Row:
     fee: Decimal = Decimal(0)
     credited: Decimal = Decimal(0)
     queries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> str:
+        """What the lists' filter calls the row's settlement currency."""
+        return totals.OWN if self.settlement_currency == self.currency else self.settlement_currency
 
     @property
     def open_count(self) -> int:
@@ -152,53 +160,73 @@ class Links:
 
 
 def table(asked: Asked, *, by: str, links: Links) -> list[Row]:
-    """Return a row for each service, channel or merchant and currency, those with most orders first."""
+    """Return a row for each service, channel or merchant and its currencies, those with most orders first."""
     names = {"service": "services", "channel": "channels", "merchant": "merchants"}
     found = totals.figures(**asked.arguments(), group_by=[by])
-    rows = [
-        replace(row, queries=links.of(currency=row.currency, **{names[by]: (row.key,)}))
-        for row in _rows(found, asked.kind)
+    rows = _rows(found, asked.kind)
+    several = _converted_differently(rows)
+    linked = [
+        replace(
+            row,
+            queries=links.of(currency=row.currency, pairs=_settled(row, several), **{names[by]: (row.key,)}),
+        )
+        for row in rows
     ]
     if by == "service":
-        return sorted(rows, key=lambda row: (row.key, row.currency))
-    return sorted(rows, key=lambda row: (-row.order_count, row.key, row.currency))
+        return sorted(linked, key=lambda row: (row.key, _pair(row)))
+    return sorted(linked, key=lambda row: (-row.order_count, row.key, _pair(row)))
 
 
 def series(asked: Asked, *, step: str, links: Links) -> list[Row]:
-    """Return a row for each hour, day or month of the range up to now and each currency, oldest first.
+    """Return a row for each hour, day or month of the range up to now and its currencies, oldest first.
 
     Periods without an order are there too, with zeros, for the currencies that the range has.
     """
     zone = asked.zone if step != "hour" else None
     found = totals.figures(**asked.arguments(), group_by=[step], zone=zone)
-    rows = {(row.key, row.currency): row for row in _rows(found, asked.kind)}
-    currencies = sorted({currency for _key, currency in rows})
+    rows = {(row.key, _pair(row)): row for row in _rows(found, asked.kind)}
+    several = _converted_differently(rows.values())
     filled = []
     for key, start, end in _spans(asked, step):
-        for currency in currencies:
-            row = rows.pop((key, currency), Row(key=key, currency=currency))
-            filled.append(replace(row, queries=links.of(currency=currency, start=start, end=end)))
+        for pair in sorted({pair for _key, pair in rows}):
+            row = rows.get((key, pair)) or Row(key=key, currency=pair[0], settlement_currency=pair[1])
+            queries = links.of(currency=pair[0], pairs=_settled(row, several), start=start, end=end)
+            filled.append(replace(row, queries=queries))
     return filled
 
 
 def whole(asked: Asked, *, links: Links) -> list[Row]:
-    """Return one row for each currency, those with most orders first."""
+    """Return one row for each currency and settlement currency, those with most orders first."""
     rows = _rows(totals.figures(**asked.arguments()), asked.kind)
-    found = sorted(rows, key=lambda row: (-row.order_count, row.currency))
-    return [
-        replace(row, queries=links.of(currency=row.currency, start=asked.start, end=asked.end))
-        for row in found
-    ]
+    return _linked(rows, links, start=asked.start, end=asked.end)
 
 
 def summed(rows: Iterable[Row], links: Links) -> list[Row]:
-    """Return the sums of rows, one for each currency, those with most orders first."""
-    by_currency: dict[str, Row] = {}
+    """Return the sums of rows, one for each pair of currencies, those with most orders first."""
+    found: dict[Pair, Row] = {}
     for row in rows:
-        before = by_currency.get(row.currency, Row(key=None, currency=row.currency))
-        by_currency[row.currency] = _added(before, row)
-    found = sorted(by_currency.values(), key=lambda row: (-row.order_count, row.currency))
-    return [replace(row, queries=links.of(currency=row.currency)) for row in found]
+        empty = Row(key=None, currency=row.currency, settlement_currency=row.settlement_currency)
+        found[_pair(row)] = _added(found.get(_pair(row), empty), row)
+    return _linked(found.values(), links)
+
+
+def by_currency(rows: Iterable[Row], links: Links, **narrowed: Any) -> list[Row]:
+    """Return rows with the settlement currencies of each group and currency together, in their order.
+
+    Counts, requested and actual amounts can be added up so; fees and credits are in several currencies.
+    """
+    found: dict[tuple[Any, str], Row] = {}
+    for row in rows:
+        key = (row.key, row.currency)
+        if key not in found:
+            found[key] = row
+            continue
+        both = _added(found[key], row)
+        queries = links.of(currency=row.currency, **narrowed)
+        found[key] = replace(
+            both, settlement_currency="", fee=Decimal(0), credited=Decimal(0), queries=queries
+        )
+    return list(found.values())
 
 
 def distribution(asked: Asked, *, currency: str, links: Links) -> list[Bucket]:
@@ -259,14 +287,20 @@ def percent(part: int, whole: int) -> Decimal | None:
     return (Decimal(part) * 100 / Decimal(whole)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
+def percent_change(before: Decimal, after: Decimal) -> Decimal:
+    """Return by how much a figure grew or shrank in percent, half up to two decimals."""
+    return ((after / before - 1) * 100).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
 def _rows(found: Iterable[Figures], kind: int) -> list[Row]:
-    """Add the statuses of each group and currency up."""
-    rows: dict[tuple[Any, str], Row] = {}
+    """Add the statuses of each group and its currencies up."""
+    rows: dict[tuple[Any, str, str], Row] = {}
     for figures in found:
-        key = (figures.group[0] if figures.group else None, figures.currency)
+        group = figures.group[0] if figures.group else None
+        key = (group, figures.currency, figures.settlement_currency)
         is_success = figures.status == SUCCESS
         part = Row(
-            key=key[0], currency=key[1], order_count=figures.order_count,
+            key=key[0], currency=key[1], settlement_currency=key[2], order_count=figures.order_count,
             success_count=figures.order_count if is_success else 0,
             ended_count=figures.order_count if figures.status in ENDED[kind] else 0,
             requested=figures.requested_sum,
@@ -276,6 +310,31 @@ def _rows(found: Iterable[Figures], kind: int) -> list[Row]:
         )  # fmt: skip
         rows[key] = _added(rows[key], part) if key in rows else part
     return list(rows.values())
+
+
+def _pair(row: Row) -> Pair:
+    return row.currency, row.settlement_currency
+
+
+def _converted_differently(rows: Iterable[Row]) -> set[str]:
+    """Return the currencies that settle in more than one: their lists must say which they mean."""
+    pairs = {_pair(row) for row in rows}
+    currencies = [currency for currency, _settlement in pairs]
+    return {currency for currency in currencies if currencies.count(currency) > 1}
+
+
+def _settled(row: Row, several: set[str]) -> list[Pair]:
+    return [("settled", row.settled)] if row.currency in several else []
+
+
+def _linked(rows: Iterable[Row], links: Links, **narrowed: Any) -> list[Row]:
+    """Return rows with their lists, those with most orders first."""
+    found = sorted(rows, key=lambda row: (-row.order_count, _pair(row)))
+    several = _converted_differently(found)
+    return [
+        replace(row, queries=links.of(currency=row.currency, pairs=_settled(row, several), **narrowed))
+        for row in found
+    ]
 
 
 def _added(row: Row, other: Row) -> Row:

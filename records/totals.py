@@ -23,6 +23,7 @@ from records.models.totals import MEASURES
 PAYMENTS: Final = 1
 PAYOUTS: Final = 2
 SUCCESS = 1
+OWN: Final = "OWN"
 DIMENSIONS = frozenset({"service", "channel", "merchant", "status", "hour", "day", "month"})
 _PERIODS = frozenset({"hour", "day", "month"})
 
@@ -38,20 +39,24 @@ _BOOK_SUMS = {
     PAYOUTS: "1, requested_amount, coalesce(actual_amount, 0), fee,"
     f" CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
 }
+_REFERENCES = ("merchant", "service", "channel", "currency", "settlement_currency")
 _LAST_AMOUNT = {PAYMENTS: "credited_amount", PAYOUTS: "debited_amount"}
 _SUMS = ", ".join(MEASURES)
+_NAMES = ("currency", "settlement_currency", "status")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Counts and sums of the orders of one currency and status.
+    """Counts and sums of the orders of one currency, settlement currency and status.
 
-    Units: major units of the currency; an order without an actual amount, fee or credit counts as 0.
-    `credited_sum` of payouts is what successful ones debited. `group` holds the values of `group_by` in its
+    Units: requested and actual in major units of the currency, fee and credited in those of the settlement
+    currency; an order without an actual amount, fee or credit counts as 0. `credited_sum` of payouts is what
+    successful ones debited. `group` holds the values of `group_by` in its
     order: ids, a status, the UTC beginning of an hour, the date of a day, the first of a month.
     """
 
     currency: str
+    settlement_currency: str
     status: int
     order_count: int
     requested_sum: Decimal
@@ -76,7 +81,11 @@ class AmountCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What orders to count; None leaves a dimension open, an empty sequence matches nothing."""
+    """What orders to count; None leaves a dimension open, an empty sequence matches nothing.
+
+    `settled` is OWN for orders that settle in their own currency, or the currency into which they are
+    converted.
+    """
 
     kind: int
     merchants: Sequence[str] | None = None
@@ -84,6 +93,7 @@ class Filter:
     channels: Sequence[str] | None = None
     currencies: Sequence[str] | None = None
     statuses: Sequence[int] | None = None
+    settled: str | None = None
     is_test: bool | None = None
 
 
@@ -133,15 +143,16 @@ def figures(
     channels: Sequence[str] | None = None,
     currencies: Sequence[str] | None = None,
     statuses: Sequence[int] | None = None,
+    settled: str | None = None,
     is_test: bool | None = None,
     group_by: Sequence[str] = (),
     zone: ZoneInfo | None = None,
 ) -> list[Figures]:
-    """Return counts and sums per currency, status and group of the orders created in [start, end).
+    """Return counts and sums per currencies, status and group of the orders created in [start, end).
 
     None as an end is no end. Hours are UTC's, which in a half-hour zone begin at its :30; days and months
     are those of `zone`, cut off by the range. Groups without an order are left out. The order is that of
-    the groups, then currency and status.
+    the groups, then currencies and status.
     Raises: ValueError for an unknown dimension, two periods, a period of an open range, or days without zone.
     """
     step = _step(group_by, start=start, end=end, zone=zone)
@@ -154,14 +165,14 @@ def figures(
         edges, names = periods.split(a, b, step=step, zone=zone or ZoneInfo("UTC"))
     wanted = Filter(
         kind=kind, merchants=merchants, services=services, channels=channels, currencies=currencies,
-        statuses=statuses, is_test=is_test,
+        statuses=statuses, settled=settled, is_test=is_test,
     )  # fmt: skip
     is_platform = merchants is None and "merchant" not in group_by
     keys = [_key(name) for name in group_by]
     parts = _Parts(
         wanted=wanted,
-        columns=", ".join(["currency", "status", *keys, _SUMS]),
-        book=", ".join(["currency", "status", *keys, _BOOK_SUMS[kind]]),
+        columns=", ".join([*_NAMES, *keys, _SUMS]),
+        book=", ".join([*_NAMES, *keys, _BOOK_SUMS[kind]]),
         edges=edges,
     )
     if start is None and end is None:
@@ -242,9 +253,9 @@ def _key(name: str) -> str:
 
 
 def _grouped(key_count: int) -> str:
-    names = ["currency", "status", *(f"key_{number}" for number in range(key_count))]
+    names = [*_NAMES, *(f"key_{number}" for number in range(key_count))]
     sums = ", ".join(f"sum({name})" for name in MEASURES)
-    order = ", ".join([*names[2:], *names[:2]])
+    order = ", ".join([*names[len(_NAMES) :], *_NAMES])
     return (
         f"SELECT {', '.join(names)}, {sums} FROM ({{parts}})"  # noqa: S608 - our own names
         f" AS parts ({', '.join(names)}, {_SUMS})"
@@ -253,12 +264,13 @@ def _grouped(key_count: int) -> str:
 
 
 def _figures(row: Sequence[Any], group_by: Sequence[str], names: Sequence[date]) -> Figures:
-    width = len(group_by)
-    group = tuple(_read(name, value, names) for name, value in zip(group_by, row[2 : 2 + width], strict=True))
-    count, requested, actual, fee, credited = row[2 + width :]
+    currency, settlement_currency, status = row[: len(_NAMES)]
+    keys, sums = row[len(_NAMES) : -len(MEASURES)], row[-len(MEASURES) :]
+    group = tuple(_read(name, value, names) for name, value in zip(group_by, keys, strict=True))
+    count, requested, actual, fee, credited = sums
     return Figures(
-        currency=row[0], status=row[1], order_count=int(count), requested_sum=requested, actual_sum=actual,
-        fee_sum=fee, credited_sum=credited, group=group,
+        currency=currency, settlement_currency=settlement_currency, status=status, order_count=int(count),
+        requested_sum=requested, actual_sum=actual, fee_sum=fee, credited_sum=credited, group=group,
     )  # fmt: skip
 
 
@@ -315,7 +327,7 @@ class _Parts:
         """Read the orders themselves, with the names that totals give their columns."""
         if not ranges:
             return
-        names = ", ".join(f"{name}_id AS {name}" for name in ("merchant", "service", "channel", "currency"))
+        names = ", ".join(f"{name}_id AS {name}" for name in _REFERENCES)
         table = _TABLES[self._wanted.kind]
         last = _LAST_AMOUNT[self._wanted.kind]
         orders = (
@@ -357,6 +369,11 @@ class _Parts:
             if values is not None:
                 self._parameters.append(list(values))
                 yield f"{name} = ANY(%s)"
+        if wanted.settled == OWN:
+            yield "settlement_currency = currency"
+        elif wanted.settled is not None:
+            self._parameters.append(wanted.settled)
+            yield "settlement_currency = %s AND settlement_currency <> currency"
         if wanted.is_test is not None:
             self._parameters.append(wanted.is_test)
             yield "is_test = %s"

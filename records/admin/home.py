@@ -95,7 +95,8 @@ def _compared(
     show = words.Shown(exponents=exponents, names={}, list_url=_list(kind), zone=asked.zone)
     found: dict[str, dict[str, Any]] = {}
     for name, (start, end) in ranges.items():
-        for row in statistics.whole(statistics.within(asked, start=start, end=end), links=links):
+        whole = statistics.whole(statistics.within(asked, start=start, end=end), links=links)
+        for row in statistics.by_currency(whole, links, start=start, end=end):
             zero = money.render(Decimal(0), exponents.get(row.currency, 2))
             found.setdefault(
                 row.currency, {"kind": words.KINDS[kind], "currency": row.currency, "zero": zero}

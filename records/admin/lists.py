@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,7 @@ from diamondpay.lib.filters import Reading
 from diamondpay.models import Preference, SavedView, User
 from records import columns as record_columns
 from records import filters, list_sums, saved_views, totals
+from records.admin import statistics_words
 
 ROWS_CHOICES = (25, 50, 100, 200)
 ROWS_DEFAULT = 50
@@ -250,7 +253,7 @@ def view_query(view: SavedView) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class SumLine:
-    """The sums of one currency, in words."""
+    """The sums of one currency and settlement currency, in words."""
 
     currency: str
     row_count: str
@@ -263,11 +266,18 @@ def sum_lines(sums: list_sums.Sums) -> list[SumLine]:
     decimals = dict(Currency.objects.values_list("code", "exponent")) if parts else {}
     return [
         SumLine(
-            currency=part.currency, row_count=f"{part.row_count:,}",
+            currency=statistics_words.pair(part.currency, part.settlement_currency),
+            row_count=f"{part.row_count:,}",
             sums=[
-                (str(label), money.render(amount, decimals.get(part.currency, 2)))
-                for label, amount in zip(sums.labels, part.sums, strict=True)
+                (str(label), _sum_words(amount, unit, part.currency, decimals))
+                for label, amount, unit in zip(sums.labels, part.sums, part.units, strict=True)
             ],
         )
         for part in parts
     ]  # fmt: skip
+
+
+def _sum_words(amount: Decimal, unit: str, currency: str, decimals: Mapping[str, int]) -> str:
+    """Return a sum; one in another currency than its line's names its own."""
+    written = money.render(amount, decimals.get(unit, 2))
+    return written if unit == currency else f"{written} {unit}"

@@ -117,8 +117,9 @@ def _figures(request: HttpRequest, asked: Asked, *, by: str, complaints: list[st
     over_time = statistics.series(asked, step=step, links=links)
     rows = over_time if by == step else statistics.table(asked, by=by, links=links)
     sums = statistics.summed(rows, links)
-    units = [(row.currency, _with(request, unit=row.currency)) for row in sums]
-    unit = _unit(request, sums, complaints)
+    together = statistics.by_currency(sums, links)
+    units = [(row.currency, _with(request, unit=row.currency)) for row in together]
+    unit = _unit(request, together, complaints)
     buckets = statistics.distribution(asked, currency=unit, links=links) if unit else []
     exponents = dict(Currency.objects.values_list("pk", "exponent"))
     drawn = [row for row in over_time if row.currency == unit]
@@ -140,7 +141,7 @@ def _figures(request: HttpRequest, asked: Asked, *, by: str, complaints: list[st
         "buckets": [show.bucket(bucket) for bucket in buckets],
         "unit": unit,
         "units": units,
-        "charts": _charts(drawn, buckets, show) if drawn else {},
+        "charts": _charts(statistics.by_currency(drawn, links), buckets, show) if drawn else {},
         "from": asked.start,
         "to": asked.end,
         "now": asked.now,

@@ -40,12 +40,20 @@ def definitions(kind: str) -> list[tuple[Any, Any]]:
         (_("Requested"), _("Sum of the requested amounts of all orders.")),
         (_("Actual"), _("Sum of what was really paid out, successful orders alone.") if is_payout
          else _("Sum of what was really received, successful orders alone.")),
-        (_("Fee"), _("Sum of the fees of successful orders.")),
+        (_("Fee"), _("Sum of the fees of successful orders, in the currency of the wallet.")),
         (_("Debited") if is_payout else _("Credited"),
          _("Sum of what wallets were debited, amount and fee, for successful orders.") if is_payout
-         else _("Sum of what was credited to wallets for successful orders: actual less fee.")),
+         else _("Sum of what was credited to wallets for successful orders: actual, converted where the"
+                " wallet is in another currency, less fee.")),
         (_("Amounts"), _("Orders by their requested amount, each bucket from its lower end up to the next.")),
     ]  # fmt: skip
+
+
+def pair(currency: str, settlement_currency: str) -> str:
+    """Return a currency with the one in which its orders settle, where that is another."""
+    if settlement_currency in ("", currency):
+        return currency
+    return f"{currency} → {settlement_currency}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +111,14 @@ class Shown:
         """Return a row's texts and the lists behind them."""
         urls = {name: f"{self.list_url}?{query}" for name, query in row.queries.items()}
         return {
-            "label": self.label(row.key), "name": self.names.get(row.key, ""), "currency": row.currency,
+            "label": self.label(row.key), "name": self.names.get(row.key, ""),
+            "currency": pair(row.currency, row.settlement_currency),
             "orders": f"{row.order_count:,}", "success": f"{row.success_count:,}",
             "open": f"{row.open_count:,}" if row.open_count else "",
             "rate": row.success_rate, "ended_rate": row.ended_rate, "urls": urls,
             "requested": self._amount(row.requested, row.currency),
-            "actual": self._amount(row.actual, row.currency), "fee": self._amount(row.fee, row.currency),
-            "credited": self._amount(row.credited, row.currency),
+            "actual": self._amount(row.actual, row.currency),
+            "fee": self._settled(row.fee, row), "credited": self._settled(row.credited, row),
         }  # fmt: skip
 
     def bucket(self, bucket: Bucket) -> dict[str, Any]:
@@ -143,6 +152,12 @@ class Shown:
             return gettext("from %s") % self.short(bucket)
         last = bucket.high - Decimal(1).scaleb(-exponent)
         return f"{self.short(bucket)} – {money.render(last, exponent)}"
+
+    def _settled(self, amount: Decimal, row: Row) -> str:
+        """Return an amount of the wallet's currency, which it names where the row's is another."""
+        written = self._amount(amount, row.settlement_currency or row.currency)
+        is_converted = row.settlement_currency not in ("", row.currency)
+        return f"{written} {row.settlement_currency}" if is_converted else written
 
     def _amount(self, amount: Decimal, currency: str) -> str:
         return money.render(amount, self.exponents.get(currency, 2))

@@ -37,6 +37,7 @@ _COLUMNS: dict[str, tuple[Any, Cells]] = {
     "key": (_("Group"), Cells.TEXT),
     "name": (_("Name"), Cells.TEXT),
     "currency": (_("Currency"), Cells.TEXT),
+    "settlement_currency": (_("Settled in"), Cells.TEXT),
     "order_count": (_("Orders"), Cells.NUMBER),
     "success_count": (_("Successful"), Cells.NUMBER),
     "open_count": (_("Open"), Cells.NUMBER),
@@ -47,6 +48,8 @@ _COLUMNS: dict[str, tuple[Any, Cells]] = {
     "fee": (_("Fee"), Cells.AMOUNT),
     "credited": (_("Credited"), Cells.AMOUNT),
 }
+# What is in the currency of the wallet.
+_SETTLED = frozenset({"fee", "credited"})
 _PLACES = {key: place for place, key in enumerate(_COLUMNS)}
 
 
@@ -181,8 +184,13 @@ def _column(key: str, found: _Read, zone: ZoneInfo) -> Column:
         title=f"{label} ({zone.key})" if is_timed else str(label),
         position=_PLACES[key],
         kind=cells,
-        unit_position=_PLACES["currency"] if cells is Cells.AMOUNT else None,
+        unit_position=_PLACES[_unit(key)] if cells is Cells.AMOUNT else None,
     )
+
+
+def _unit(key: str) -> str:
+    """Return which column says in which currency an amount is."""
+    return "settlement_currency" if key in _SETTLED else "currency"
 
 
 def _sums(rows: Sequence[statistics.Row], found: _Read, decimals: dict[str, int]) -> Sums:
@@ -191,6 +199,7 @@ def _sums(rows: Sequence[statistics.Row], found: _Read, decimals: dict[str, int]
     amounts = ("requested", "actual", "fee", "credited")
     headings = (
         _t("Currency"),
+        _t("Settled in"),
         _t("Orders"),
         _t("Successful"),
         *(str(_label(key, found.kind)) for key in amounts),
@@ -198,9 +207,13 @@ def _sums(rows: Sequence[statistics.Row], found: _Read, decimals: dict[str, int]
     lines = tuple(
         (
             Cell(value=row.currency),
+            Cell(value=row.settlement_currency),
             Cell(value=row.order_count),
             Cell(value=row.success_count),
-            *(sheets.amount(Decimal(getattr(row, key)), decimals.get(row.currency, 2)) for key in amounts),
+            *(
+                sheets.amount(Decimal(getattr(row, key)), decimals.get(getattr(row, _unit(key)), 2))
+                for key in amounts
+            ),
         )
         for row in summed
     )

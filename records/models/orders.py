@@ -191,6 +191,12 @@ class Order(models.Model):
                 fields=["-completed_at"], name="%(class)s_completed", condition=Q(completed_at__isnull=False)
             ),
             models.Index(fields=["-created_at", "-id"], name="%(class)s_tests", condition=Q(is_test=True)),
+            # Orders that settle in another currency are few, and a list of them is short.
+            models.Index(
+                fields=["settlement_currency", "-created_at", "-id"],
+                name="%(class)s_converted",
+                condition=~Q(settlement_currency=F("currency")),
+            ),
             # In capitals, because people type numbers as they hear them.
             models.Index(Upper("merchant_order_no"), name="%(class)s_folded_no"),
             models.Index(fields=["requested_amount", "-created_at"], name="%(class)s_amount"),

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib.fields import MoneyField
 
-DIMENSIONS = ["kind", "merchant", "service", "channel", "currency", "is_test", "status"]
+DIMENSIONS = [
+    "kind", "merchant", "service", "channel", "currency", "settlement_currency", "is_test", "status",
+]  # fmt: skip
 MEASURES = ["order_count", "requested_sum", "actual_sum", "fee_sum", "credited_sum"]
 
 
@@ -26,13 +28,17 @@ class Grain(models.TextChoices):
 
 
 class OrderFigures(models.Model):
-    """Dimensions and measures shared by delta and total rows. kind: 1 deposits, 2 payouts."""
+    """Dimensions and measures shared by delta and total rows. kind: 1 deposits, 2 payouts.
+
+    Requested and actual sums are in `currency`; fee and credited sums in `settlement_currency`, the wallet's.
+    """
 
     kind = models.PositiveSmallIntegerField(_("kind"))
     merchant = models.CharField(_("merchant"), max_length=16)
     service = models.CharField(_("service"), max_length=16)
     channel = models.CharField(_("channel"), max_length=32)
     currency = models.CharField(_("currency"), max_length=8)
+    settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     status = models.PositiveSmallIntegerField(_("status"))
     order_count = models.BigIntegerField(_("orders"))
@@ -109,6 +115,7 @@ class PlatformTotal(models.Model):
     service = models.CharField(_("service"), max_length=16)
     channel = models.CharField(_("channel"), max_length=32)
     currency = models.CharField(_("currency"), max_length=8)
+    settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     status = models.PositiveSmallIntegerField(_("status"))
     order_count = models.BigIntegerField(_("orders"))
@@ -122,10 +129,13 @@ class PlatformTotal(models.Model):
         verbose_name_plural = _("platform totals")
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["grain", "kind", "start", "service", "channel", "currency", "is_test", "status"],
+                fields=[
+                    "grain", "kind", "start", "service", "channel", "currency", "settlement_currency",
+                    "is_test", "status",
+                ],
                 name="platform_total_once",
             )
-        ]
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.start} {self.order_count}"

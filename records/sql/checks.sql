@@ -151,45 +151,6 @@ CREATE VIEW check_n2_attempts_are_counted AS
     FROM records_notification notification LEFT JOIN records_notificationattempt attempt ON attempt.notification_id = notification.id
     GROUP BY notification.id HAVING notification.attempt_count <> count(attempt.id);
 
-CREATE VIEW check_totals_of_orders AS
-    WITH book AS (
-        SELECT 1 AS kind, date_trunc('hour', created_at, 'UTC') AS hour, merchant_id AS merchant, service_id AS service, channel_id AS channel,
-            currency_id AS currency, is_test, status, count(*) AS order_count, sum(requested_amount) AS requested_sum,
-            sum(coalesce(actual_amount, 0)) AS actual_sum, sum(coalesce(fee, 0)) AS fee_sum, sum(coalesce(credited_amount, 0)) AS credited_sum
-        FROM records_payment GROUP BY 2, 3, 4, 5, 6, 7, 8
-        UNION ALL
-        SELECT 2, date_trunc('hour', created_at, 'UTC'), merchant_id, service_id, channel_id, currency_id, is_test, status, count(*),
-            sum(requested_amount), sum(coalesce(actual_amount, 0)), sum(fee), sum(CASE WHEN status = 1 THEN debited_amount ELSE 0 END)
-        FROM records_payout GROUP BY 2, 3, 4, 5, 6, 7, 8
-    ), kept AS (
-        SELECT kind, hour, merchant, service, channel, currency, is_test, status, sum(order_count) AS order_count,
-            sum(requested_sum) AS requested_sum, sum(actual_sum) AS actual_sum, sum(fee_sum) AS fee_sum, sum(credited_sum) AS credited_sum
-        FROM (
-            SELECT kind, hour, merchant, service, channel, currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum
-            FROM records_orderhourtotal
-            UNION ALL
-            SELECT kind, hour, merchant, service, channel, currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum
-            FROM records_orderdelta
-        ) parts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-    )
-    SELECT kind, hour, merchant, service, channel, currency, is_test, status
-    FROM book FULL JOIN kept USING (kind, hour, merchant, service, channel, currency, is_test, status)
-    WHERE coalesce(book.order_count, 0) <> coalesce(kept.order_count, 0) OR coalesce(book.requested_sum, 0) <> coalesce(kept.requested_sum, 0)
-        OR coalesce(book.actual_sum, 0) <> coalesce(kept.actual_sum, 0) OR coalesce(book.fee_sum, 0) <> coalesce(kept.fee_sum, 0)
-        OR coalesce(book.credited_sum, 0) <> coalesce(kept.credited_sum, 0);
-
-CREATE VIEW check_totals_agree_with_each_other AS
-    SELECT kind, merchant, service, channel, currency, is_test, status
-    FROM (
-        SELECT kind, merchant, service, channel, currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum
-        FROM records_ordertotal
-        UNION ALL
-        SELECT kind, merchant, service, channel, currency, is_test, status, -order_count, -requested_sum, -actual_sum, -fee_sum, -credited_sum
-        FROM records_orderdaytotal
-    ) compared
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
-    HAVING sum(order_count) <> 0 OR sum(requested_sum) <> 0 OR sum(actual_sum) <> 0 OR sum(fee_sum) <> 0 OR sum(credited_sum) <> 0;
-
 CREATE VIEW check_totals_of_accounts AS
     SELECT account.id
     FROM records_account account
