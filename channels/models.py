@@ -309,7 +309,8 @@ class ExchangeRate(models.Model):
     """What one unit of `base` costs in `quote` from a moment on (1 MTC = 7.47 CNY); the history of all rates.
 
     A row is never changed or removed: the rate in force is the one whose `valid_from` came last. Made by
-    `channels.rates.add` alone.
+    `channels.rates.add` alone; one that a person made names the act by which two of them did
+    (`operations/sql/rates.sql` refuses any other).
     """
 
     base = models.ForeignKey(
@@ -331,6 +332,9 @@ class ExchangeRate(models.Model):
         db_index=False,
     )
     reason = models.CharField(_("reason"), max_length=500)
+    request_id = models.CharField(
+        _("request id"), max_length=64, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         verbose_name = _("exchange rate")
@@ -341,6 +345,9 @@ class ExchangeRate(models.Model):
             models.UniqueConstraint(fields=["base", "quote", "valid_from"], name="exchange_rate_once"),
             models.CheckConstraint(condition=Q(rate__gt=0), name="exchange_rate_positive"),
             models.CheckConstraint(condition=~Q(base=F("quote")), name="exchange_rate_of_two_currencies"),
+            models.UniqueConstraint(
+                fields=["request_id"], name="exchange_rate_once_for_act", condition=~Q(request_id="")
+            ),
             # What was in force at a moment that has passed must stay what it was.
             models.CheckConstraint(
                 condition=Q(valid_from__gte=F("created_at")), name="exchange_rate_not_backdated"
@@ -350,3 +357,8 @@ class ExchangeRate(models.Model):
 
     def __str__(self) -> str:
         return f"1 {self.base_id} = {money.plain(self.rate)} {self.quote_id}"
+
+    @property
+    def pair(self) -> str:
+        """The two currencies, as the page that asks for their next rate names them."""
+        return f"{self.base_id}-{self.quote_id}"

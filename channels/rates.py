@@ -51,6 +51,18 @@ def at(*, base: str, quote: str, moment: datetime) -> Decimal:
     return rate
 
 
+def in_force(*, base: str, quote: str, moment: datetime) -> ExchangeRate | None:
+    """Return the row of the rate that is in force at a moment."""
+    begun = ExchangeRate.objects.filter(base=base, quote=quote, valid_from__lte=moment)
+    return begun.order_by("-valid_from").first()
+
+
+def following(*, base: str, quote: str, moment: datetime) -> ExchangeRate | None:
+    """Return the row of the next rate that begins after a moment."""
+    coming = ExchangeRate.objects.filter(base=base, quote=quote, valid_from__gt=moment)
+    return coming.order_by("valid_from").first()
+
+
 @transactions.atomic_with_retries
 def add(
     *,
@@ -63,10 +75,12 @@ def add(
     user: User | None = None,
     actor: str = "",
     address: str | None = None,
+    request_id: str = "",
 ) -> ExchangeRate:
     """Make a rate that is in force from `valid_from` (empty: from now) until the next, with its audit row.
 
-    Orders that exist keep the rate they were created with.
+    Orders that exist keep the rate they were created with. A rate of a `user` is made by an approved act
+    alone, whose request id it bears: the database refuses any other.
     Units: quote per base.
     Raises: InvalidInput naming every fault; nothing is written then.
     """
@@ -76,7 +90,7 @@ def add(
         raise errors.InvalidInput(found)
     made = ExchangeRate(
         base_id=base, quote_id=quote, rate=rate, valid_from=start, created_at=now, created_by=user,
-        reason=reason.strip(),
+        reason=reason.strip(), request_id=request_id,
     )  # fmt: skip
     try:
         with transaction.atomic():

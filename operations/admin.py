@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -31,8 +31,8 @@ from operations import (
     order_events,
     order_query_pages,
     order_requests,
+    rate_requests,
     term_requests,
-    terms,
     wallet_requests,
 )
 from operations.models import Act, ApprovalRule, FormToken
@@ -41,7 +41,7 @@ from records.admin import parts
 __all__ = [
     "ActAdmin", "balance_page", "batch_pages", "create_acts", "create_pages", "home", "order_acts",
     "order_acts_messages", "order_acts_payout", "order_events", "order_query_pages", "order_requests",
-    "term_requests", "wallet_requests",
+    "rate_requests", "term_requests", "wallet_requests",
 ]  # fmt: skip
 
 _act = Columns(Act)
@@ -84,13 +84,12 @@ class ActAdmin(ReadOnlyAdmin):
         act, user = context.get("original"), request.user
         if isinstance(act, Act) and isinstance(user, User):
             obj = approval_pages.object_of(act, user) if act.state == Act.State.REQUESTED else None
+            now = clock.now()
             context |= {
-                "why_not": approval_pages.why_not(user, act, clock.now()),
+                "why_not": approval_pages.why_not(user, act, now),
                 "rows": approval_pages.changes(act, user) if obj is not None else (),
-                "is_stale": obj is not None
-                and act.kind == Act.Kind.CHANGE_TERMS
-                and terms.is_stale(obj, act.evidence),
-                "object_url": parts.page_url(type(obj), obj.pk) if obj is not None else "",
+                "stale": approval_pages.stale(act, obj, now) if obj is not None else None,
+                "object_url": parts.page_url(type(obj), obj.pk) if isinstance(obj, Model) else "",
                 "object_name": str(obj),
                 "has_key": act.handover_encrypted is not None and act.requested_by_id == user.pk,
             }

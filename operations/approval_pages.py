@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from diamondpay.lib import clock, errors, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
-from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances, terms
+from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances, new_rates, terms
 from operations.act_pages import ActPage, Asked, Change, Done
 from operations.models import Act
 from records import filters
@@ -51,6 +51,15 @@ def why_not(user: User, found: Act, now: datetime) -> str | None:
         if found.decider_role is None:
             return _t("You do not decide acts.")
         return _t("This act is decided by the role “%s”.") % found.decider_role.name
+    return None
+
+
+def stale(found: Act, obj: Any, now: datetime) -> str | None:
+    """Say in words why an act that waits can no longer be executed: what it was asked for has passed."""
+    if found.kind == Act.Kind.CHANGE_TERMS and terms.is_stale(obj, found.evidence):
+        return str(terms.Stale.words)
+    if found.kind == Act.Kind.ADD_RATE and new_rates.is_too_late(new_rates.read(found.evidence), now):
+        return str(new_rates.TooLate.words)
     return None
 
 
@@ -92,6 +101,8 @@ def _words(found: Act, name: str, value: str) -> Any:
     """Return a piece of evidence for reading: an amount with its currency, a choice by its words."""
     if name == "amount":
         return parts.amount(found.amount, found.currency)
+    if name == "valid_from" and value:
+        return parts.moment(datetime.fromisoformat(value))
     if name == "kept_proof":
         number = value.partition(" ")[0]
         address = reverse("admin:proof_file", args=[number])
@@ -103,11 +114,13 @@ _EVIDENCE: dict[str, Any] = {
     "amount": _("amount"), "proof": _("proof"), "kept_proof": _("kept proof"), "channel": _("channel"),
     "destination": _("to wallet"),
     "channel_order_no": _("upstream's order number"), "fee": _("fee"), "api": _("API"),
-    "old_keys": _("keys that live now"),
+    "old_keys": _("keys that live now"), "base": _("one unit of"), "quote": _("costs in"), "rate": _("rate"),
+    "valid_from": _("in force from"),
 }  # fmt: skip
 
 
 _CHOICES: dict[tuple[str, str], Any] = {
+    ("valid_from", ""): _("its approval"),
     ("fee", "keep"): _("the platform keeps its fee"),
     ("fee", "return"): _("the fee is returned too"),
     ("old_keys", deeds.KEEP_OLD_KEYS): _("go on living"),
@@ -135,8 +148,9 @@ def _why_not_executed(asked: Asked) -> str | None:
     obj = object_of(found, asked.user)
     if obj is None:
         return _t("What this act was asked for is gone, or you may not see it.")
-    if found.kind == Act.Kind.CHANGE_TERMS and terms.is_stale(obj, found.evidence):
-        return str(terms.Stale.words)
+    words = stale(found, obj, asked.now)
+    if words is not None:
+        return words
     return hindrances.of_state(Act.Kind(found.kind), obj)
 
 

@@ -33,12 +33,12 @@ class Shipped:
     kind: str
     role: str = roles.FINANCE_STAFF
     currency: str | None = None
-    amount_from: int = 0
+    amount_from: Decimal = Decimal(0)
     expiry_hours: int = 24
 
 
 # Acts on money: finance, within a day. What gives lasting power (terms, keys): administrators. A payout's
-# review is one person's until the amount is large; further currencies are a matter of the administrator.
+# review is one person's until the amount is large.
 SHIPPED = (
     *(
         Shipped(kind=kind)
@@ -51,21 +51,38 @@ SHIPPED = (
         Shipped(kind=kind, role=roles.SUPER_ADMINISTRATOR, expiry_hours=72)
         for kind in ("change_terms", "rotate_credential")
     ),
-    Shipped(kind="review_payout", currency="CNY", amount_from=100_000),
-    Shipped(kind="review_payout", currency="USDT", amount_from=10_000),
+    Shipped(kind="review_payout", currency="CNY", amount_from=Decimal(100_000)),
+    Shipped(kind="review_payout", currency="USDT", amount_from=Decimal(10_000)),
 )  # fmt: skip
+# Came with the migration `0070_rate_acts`.
+SHIPPED_FOR_RATES = (Shipped(kind="add_rate"),)
+# Came with the migration `0071_review_rules`: for every reference currency about what 100,000 CNY are
+# worth, as a round number.
+REVIEWED_FROM = {
+    "BRL": "80000", "BTC": "0.2", "ETH": "5", "EUR": "10000", "HKD": "100000", "IDR": "200000000",
+    "INR": "1000000", "JPY": "2000000", "KRW": "20000000", "MTC": "10000", "MYR": "60000", "PHP": "800000",
+    "SGD": "20000", "THB": "500000", "TRX": "50000", "TWD": "400000", "USD": "10000", "USDC": "10000",
+    "VND": "300000000",
+}  # fmt: skip
+SHIPPED_FOR_REVIEWS = tuple(
+    Shipped(kind="review_payout", currency=code, amount_from=Decimal(amount))
+    for code, amount in REVIEWED_FROM.items()
+)
 
 
-def ship(*, apps: Apps, using: str) -> None:
-    """Write the shipped rules; called by the migration that brings them, once."""
+def ship(*, apps: Apps, using: str, rules_shipped: tuple[Shipped, ...] = SHIPPED) -> None:
+    """Write shipped rules; called once by the migration that brings them. What a person made stays."""
     groups = apps.get_model("auth", "Group").objects.using(using)
     rules = apps.get_model("operations", "ApprovalRule").objects.using(using)
-    for shipped in SHIPPED:
+    for shipped in rules_shipped:
+        of_kind = rules.filter(kind=shipped.kind, currency_id=shipped.currency, is_active=True)
+        if of_kind.exists():
+            continue
         rules.create(
             kind=shipped.kind,
             role=groups.get(name=shipped.role),
             currency_id=shipped.currency,
-            amount_from=Decimal(shipped.amount_from),
+            amount_from=shipped.amount_from,
             expiry_hours=shipped.expiry_hours,
         )
 
@@ -84,6 +101,15 @@ def find(*, kind: str, currency_id: str | None, amount: Decimal | None) -> Appro
         amount_from__lte=size,
     )
     return rules.order_by(F("currency").asc(nulls_last=True), "-amount_from", "id").first()
+
+
+def is_review_banded(currency_id: str) -> bool:
+    """Say whether an active rule says from which amount on two people review payouts of a currency.
+
+    Where none does, nobody knows what is large in it, and no payout of it is one person's.
+    """
+    rules = ApprovalRule.objects.filter(kind=Kind.REVIEW_PAYOUT, is_active=True)
+    return rules.filter(Q(currency=currency_id) | Q(currency__isnull=True)).exists()
 
 
 def deciders(*, kind: str, currency_id: str | None, amount: Decimal | None) -> tuple[int | None, timedelta]:

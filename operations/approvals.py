@@ -19,7 +19,7 @@ from diamondpay.identity import refusals
 from diamondpay.lib import crypto, errors, money, transactions
 from diamondpay.models import User
 from merchants import access
-from operations import approval_rules, deeds, terms
+from operations import approval_rules, deeds, new_rates, terms
 from operations.deeds import DEEDS, Followed, Outcome
 from operations.models import Act
 
@@ -50,7 +50,7 @@ def request(
     Raises: InvalidInput without a reason or evidence, and when the request id stands for another act;
     NotAllowed; OrderUnknown for an object that is not the person's to see; NoRule.
     """
-    faults = _faults(kind=kind, object_kind=object_kind, evidence=evidence, reason=reason)
+    faults = _faults(kind, object_kind, object_id, evidence, reason, now)
     if faults:
         raise errors.InvalidInput(faults)
     if not (user.has_perm("operations.add_act") and user.has_perm(f"operations.ask_{kind}")):
@@ -105,7 +105,7 @@ def _first(refusal: IntegrityError, request_id: str, asked: tuple[object, ...]) 
 
 
 def _faults(
-    *, kind: Act.Kind, object_kind: str, evidence: Mapping[str, str], reason: str
+    kind: Act.Kind, object_kind: str, object_id: str, evidence: Mapping[str, str], reason: str, now: datetime
 ) -> dict[str, errors.Words]:
     wanted = DEEDS[kind].evidence
     faults: dict[str, errors.Words] = {
@@ -115,6 +115,8 @@ def _faults(
         faults["reason"] = _("This is required.")
     if kind == Act.Kind.CHANGE_TERMS:
         faults |= terms.faults(object_kind, evidence)
+    if kind == Act.Kind.ADD_RATE and not faults:
+        faults |= new_rates.faults_of(object_id=object_id, evidence=evidence, reason=reason, now=now)
     if "amount" in wanted and "amount" not in faults:
         try:
             money.parse_plain(evidence["amount"])

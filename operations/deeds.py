@@ -14,7 +14,7 @@ from diamondpay.lib import clock, crypto, errors, money
 from diamondpay.models import User
 from merchants import credentials
 from merchants.models import Merchant, MerchantChannel
-from operations import objects, terms
+from operations import new_rates, objects, terms
 from operations.models import Act
 from records import ledger, payments, payouts, submission, transfers
 from records.models import Actor, ManualFreeze, Payment, Payout, PayoutAttempt
@@ -241,6 +241,9 @@ DEEDS: Mapping[Act.Kind, Deed] = {
     Act.Kind.CHANGE_TERMS: Deed(execute=_change_terms, load=_nobody, size=_none),
     Act.Kind.ROTATE_CREDENTIAL: Deed(
         execute=_rotate_credential, load=objects.merchant, size=_none, evidence=("api", "old_keys")
+    ),
+    Act.Kind.ADD_RATE: Deed(
+        execute=new_rates.make, load=objects.rate_pair, size=_none, evidence=("base", "quote", "rate")
     ),
 }  # fmt: skip
 

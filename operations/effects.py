@@ -10,13 +10,15 @@ from typing import Any
 from django.db.models import Sum
 from django.utils.translation import gettext as _t
 
-from diamondpay.lib import clock
+from channels import rates
+from diamondpay.lib import clock, money
 from merchants import credentials
 from merchants.models import Credential, Merchant, MerchantChannel
-from operations import deeds, terms
+from operations import deeds, new_rates, terms
 from operations.act_pages import Change
 from operations.models import Act
-from records import credit, ledger
+from operations.objects import RatePair
+from records import credit, ledger, statistics
 from records.admin import parts
 from records.models import (
     ManualFreeze,
@@ -216,6 +218,27 @@ def _key(merchant: Merchant, evidence: Evidence) -> list[Change]:
     return rows
 
 
+def _rate(_pair: RatePair, evidence: Evidence) -> list[Change]:
+    """Return the rate of the moment at which the new one begins, and until when that will be in force."""
+    wanted = new_rates.read(evidence)
+    names = {"base": wanted.base, "quote": wanted.quote}
+    start = wanted.valid_from or clock.now()
+    now, following = rates.in_force(moment=start, **names), rates.following(moment=start, **names)
+    after = f"1 {wanted.base} = {money.plain(wanted.rate)} {wanted.quote}"
+    begins = _t("its approval") if wanted.valid_from is None else parts.moment(wanted.valid_from)
+    rows = [
+        Change(label=_t("exchange rate"), before=str(now) if now else _t("none"), after=after),
+        Change(label=_t("in force from"), before=parts.moment(now.valid_from if now else None), after=begins),
+    ]
+    if now is not None:
+        moved = statistics.percent_change(now.rate, wanted.rate)
+        rows.append(Change(label=_t("difference"), before=parts.nothing(), after=f"{moved:+,f} %"))
+    if following is not None:
+        until = parts.moment(following.valid_from)
+        rows.append(Change(label=_t("in force until"), before=until, after=until))
+    return rows
+
+
 _EFFECTS: Mapping[Act.Kind, Callable[[Any, Evidence], list[Change]]] = {
     Kind.ADJUST_BALANCE: _adjust,
     Kind.SUPPLEMENT_BALANCE: _adjust,
@@ -229,4 +252,5 @@ _EFFECTS: Mapping[Act.Kind, Callable[[Any, Evidence], list[Change]]] = {
     Kind.REFUND_PAYMENT: _refund,
     Kind.CHANGE_TERMS: _terms,
     Kind.ROTATE_CREDENTIAL: _key,
+    Kind.ADD_RATE: _rate,
 }

@@ -76,9 +76,10 @@ _CHECKS: Mapping[Act.Kind, Callable[[Any], str | None]] = {
     Kind.REFUND_PAYMENT: _refundable,
     Kind.UNFREEZE_BALANCE: _in_force,
 }
-# Acts of which several may wait for one object: a wallet is adjusted many times.
+# Acts of which several may wait for one object: a wallet is adjusted many times, a rate planned ahead.
 _MANY = frozenset(
     {
         Kind.ADJUST_BALANCE, Kind.SUPPLEMENT_BALANCE, Kind.FREEZE_BALANCE, Kind.TRANSFER_BALANCE,
+        Kind.ADD_RATE,
     }
 )  # fmt: skip

@@ -44,6 +44,7 @@ class Act(models.Model):
         TRANSFER_BALANCE = "transfer_balance", _("Transfer between merchants")
         CHANGE_TERMS = "change_terms", _("Change of terms")
         ROTATE_CREDENTIAL = "rotate_credential", _("New key")
+        ADD_RATE = "add_rate", _("New exchange rate")
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("Waiting for a decision")
@@ -211,6 +212,7 @@ class ApprovalRule(models.Model):
             ("ask_transfer_balance", _("Ask to transfer between merchants")),
             ("ask_change_terms", _("Ask to change fees, limits and bounds")),
             ("ask_rotate_credential", _("Ask for a merchant's new key")),
+            ("ask_add_rate", _("Ask for a new exchange rate")),
         ]
 
     def __str__(self) -> str:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
-from channels.models import Channel, ChannelService
+from channels.models import Channel, ChannelService, Currency
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantChannel, MerchantService, ServiceBound
 from records import filters
 from records.models import ManualFreeze, Payment, Payout
 
 Load = Callable[[User, str, bool], Any]
+NEW = "new"
 _ORDER = ("currency", "settlement_currency", "merchant", "service", "channel", "merchant_channel")
 
 
@@ -60,6 +62,38 @@ def merchant(user: User, object_id: str, is_locked: bool) -> Merchant | None:
     """Return a merchant by its id."""
     found: Merchant | None = _found(user, Merchant.objects.all(), is_locked, pk=object_id.upper())
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatePair:
+    """Two currencies between which there is a rate, or shall be; both are empty before they are chosen."""
+
+    base_id: str = ""
+    quote_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.base_id} in {self.quote_id}" if self.base_id else ""
+
+    @property
+    def pair(self) -> str:
+        """How the address names them."""
+        return f"{self.base_id}-{self.quote_id}" if self.base_id else NEW
+
+
+def rate_pair(user: User, object_id: str, is_locked: bool) -> RatePair | None:
+    """Return two currencies, named as in `MTC-CNY`; `new` stands for any two.
+
+    Nobody who is confined to merchants has to do with rates.
+    Locks: the first currency, so that of two rates between the same ones the second sees the first.
+    """
+    if filters.confined_to(user) is not None:
+        return None
+    if object_id == NEW:
+        return RatePair()
+    base, _dash, quote = object_id.upper().partition("-")
+    pair = [_found(user, Currency.objects.all(), is_locked, pk=base)]
+    pair.append(_found(user, Currency.objects.all(), False, pk=quote))
+    return None if None in pair or base == quote else RatePair(base_id=base, quote_id=quote)
 
 
 def _row(rows: QuerySet[Any], user: User, object_id: str, is_locked: bool) -> Any:

@@ -85,9 +85,13 @@ def request_page(
     key_of: Callable[[Any], Any] = acts.key,
     load: objects.Load | None = None,
     name: str = "",
+    asked_id: Callable[[Asked], str] | None = None,
     **parts_of_page: Any,
 ) -> ActPage:
-    """Register the page that asks for an act of a kind; table, state and scope are those of its decision."""
+    """Register the page that asks for an act of a kind; table, state and scope are those of its decision.
+
+    `asked_id` names the object of the act where the form chooses it, else it is the page's own.
+    """
     page = ActPage(
         name=name or str(kind),
         label=label,
@@ -95,7 +99,9 @@ def request_page(
         object_kind=object_kind,
         load=load or deeds.DEEDS[kind].load,
         before_after=lambda asked: effects.of(kind, asked.obj, evidence_of(asked)),
-        execute=functools.partial(_ask, kind, object_kind, key_of, evidence_of),
+        execute=functools.partial(
+            _ask, kind, object_kind, asked_id or (lambda asked: str(key_of(asked.obj))), evidence_of
+        ),
         obstacle=lambda asked: hindrances.of(
             kind=kind, obj=asked.obj, object_kind=object_kind, object_id=str(key_of(asked.obj))
         ),
@@ -110,12 +116,12 @@ def request_page(
 
 
 def _ask(
-    kind: Act.Kind, object_kind: str, key_of: Callable[[Any], Any], evidence_of: EvidenceOf, asked: Asked
+    kind: Act.Kind, object_kind: str, asked_id: Callable[[Asked], str], evidence_of: EvidenceOf, asked: Asked
 ) -> Done:
     act = approvals.request(
         kind=kind,
         object_kind=object_kind,
-        object_id=str(key_of(asked.obj)),
+        object_id=asked_id(asked),
         evidence=evidence_of(asked),
         reason=asked.reason,
         request_id=asked.token,

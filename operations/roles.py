@@ -231,16 +231,21 @@ APPROVALS: dict[str, tuple[str, ...]] = {
 }
 
 
-# Came with the migration `0050_rate_roles`. Making a rate changes what every later order is worth.
+# Came with the migration `0050_rate_roles`.
 RATES: dict[str, tuple[str, ...]] = {
-    SUPER_ADMINISTRATOR: ("channels.view_exchangerate", "channels.add_exchangerate"),
-    FINANCE_STAFF: ("channels.view_exchangerate", "channels.add_exchangerate"),
+    SUPER_ADMINISTRATOR: ("channels.view_exchangerate",),
+    FINANCE_STAFF: ("channels.view_exchangerate",),
     OPERATIONS_STAFF: ("channels.view_exchangerate",),
+}
+# Came with the migration `0070_rate_acts`. A rate changes what every later order is worth: another decides.
+RATE_ACTS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: ("operations.ask_add_rate",),
+    FINANCE_STAFF: ("operations.ask_add_rate",),
 }
 
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
-    PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES,
+    PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES, RATE_ACTS,
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from channels.models import Channel, ChannelService
+from channels.models import Channel, ChannelService, ExchangeRate
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
 from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService, ServiceBound
@@ -99,11 +99,17 @@ _ACTS: dict[str, type[models.Model]] = {
     "change_terms_channel": Channel,
     "change_terms_channelservice": ChannelService,
     "rotate_credential": Merchant,
+    "add_rate": ExchangeRate,
     "approve": Act,
     "reject": Act,
 }
 # What stands in an address for a row, where it is not its key.
-_NUMBERS = {"payment": "payment_id", "payout": "payout_id", "manualfreeze": "request_id"}
+_NUMBERS = {
+    "payment": "payment_id",
+    "payout": "payout_id",
+    "manualfreeze": "request_id",
+    "exchangerate": "pair",
+}
 _QUERIES = {
     "admin:autocomplete": {
         "app_label": "merchants",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from diamondpay.lib import clock
+from channels.models import ExchangeRate
+from diamondpay.lib import clock, money
 from diamondpay.models import User
 from merchants import credentials
 from merchants.models import MerchantService
@@ -42,7 +43,7 @@ def state(desk: Desk) -> dict[str, Any]:
     service = desk.registered.merchant.merchant_services.get(service="SVC0001")
     return {
         "wallets": {
-            wallet: tuple(str(money.normalize()) if money else "0" for money in pair)
+            wallet: tuple(str(amount.normalize()) if amount else "0" for amount in pair)
             for wallet, pair in ledger.balances(
                 desk.wallet.__class__.objects.order_by("pk").values_list("pk", flat=True)
             ).items()
@@ -53,6 +54,9 @@ def state(desk: Desk) -> dict[str, Any]:
         "fee": str(service.fee_permillage.normalize()),
         "keys": len(credentials.live(desk.registered.merchant.pk, "gateway", clock.now())),
         "sent": len(desk.upstream.requests),
+        "rates": [
+            money.plain(rate) for rate in ExchangeRate.objects.order_by("pk").values_list("rate", flat=True)
+        ],
     }
 
 
@@ -181,6 +185,15 @@ def _key(desk: Desk) -> Scene:
     )  # fmt: skip
 
 
+def _rate(_desk: Desk) -> Scene:
+    factories.make_rate("7.47")
+    wanted = {"base": "MTC", "quote": "CNY", "rate": "7.5"}
+    return Scene(
+        object_id="MTC-CNY", object_kind="exchangerate", evidence={**wanted, "valid_from": ""}, typed=wanted,
+        after={"rates": ["7.47", "7.5"]},
+    )  # fmt: skip
+
+
 SCENES: Mapping[str, tuple[Act.Kind, Callable[[Desk], Scene]]] = {
     "adjust": (Kind.ADJUST_BALANCE, _adjust),
     "adjust_down": (Kind.ADJUST_BALANCE, _take),
@@ -195,10 +208,19 @@ SCENES: Mapping[str, tuple[Act.Kind, Callable[[Desk], Scene]]] = {
     "refund": (Kind.REFUND_PAYMENT, _refund),
     "terms": (Kind.CHANGE_TERMS, _terms),
     "key": (Kind.ROTATE_CREDENTIAL, _key),
+    "rate": (Kind.ADD_RATE, _rate),
 }
 NAMES = sorted(SCENES)
 # What only administrators ask for and decide.
 OF_ADMINISTRATORS = frozenset({"terms", "key"})
+# What they and finance ask for.
+OF_FINANCE = frozenset({"rate"})
+
+
+def askers(name: str) -> set[str]:
+    """Return the roles that may ask for the act of a scene."""
+    others = {"Finance Staff"} if name in OF_FINANCE else {"Operations Staff", "Finance Staff"}
+    return {"Super Administrator"} | (set() if name in OF_ADMINISTRATORS else others)
 
 
 def made(name: str, desk: Desk) -> tuple[Act.Kind, Scene]:

@@ -39,7 +39,7 @@ def decide(act: Act, user: User, verb: str = "approve", **changes: Any) -> Act:
 def test_who_may_ask(desk: Desk, name: str, role: str) -> None:
     kind, scene = made(name, desk)
     before, user = state(desk), person(role, desk)
-    may = {"Super Administrator"} if name in OF_ADMINISTRATORS else set(ROLES[:3])
+    may = act_scenes.askers(name)
     if role in may:
         ask(kind, scene, user)
     else:
