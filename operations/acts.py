@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -132,21 +133,31 @@ def pass_review(*, payout_id: str, user: User, reason: str, address: str | None,
     placed it, and for an amount that an approval rule gives to two people.
     """
     payout = _payout_for(payout_id=payout_id, user=user, reason=reason)
-    if needs_two_people(payout):
-        raise errors.FourEyesRequired(
-            _("A payout of this amount is reviewed by two people: one asks, another decides.")
-        )
+    hindrance = why_two_people(payout)
+    if hindrance is not None:
+        raise errors.FourEyesRequired(hindrance)
     attempt = payouts.approve(payout_pk=payout.pk, user=user, reason=reason, now=now)
     _audit_review("payout.approve", payout, user, reason, address, now)
     return attempt.pk
 
 
-def needs_two_people(payout: Payout) -> bool:
-    """Say whether an approval rule gives the review of a payout to two people (`operations.approvals`)."""
+def why_two_people(payout: Payout) -> errors.Words | None:
+    """Say in words why two people review a payout, None where one does.
+
+    An approval rule gives them its amount, or none says what is large in its currency.
+    """
     rule = approval_rules.find(
         kind=Act.Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
     )
-    return rule is not None
+    if rule is not None:
+        return _("A payout of this amount is reviewed by two people: one asks, another decides.")
+    if approval_rules.is_review_banded(payout.currency_id):
+        return None
+    words = _(
+        "No approval rule says from which amount in {currency} two people review a payout, so two review"
+        " every one: one asks, another decides."
+    )
+    return format_lazy(words, currency=payout.currency_id)
 
 
 def send(*, attempt_pk: int, read_clock: clock.ReadClock = clock.now) -> Payout:

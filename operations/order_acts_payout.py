@@ -77,11 +77,7 @@ def _not_reviewable(asked: Asked) -> Words | None:
 
 def _not_approvable(asked: Asked) -> Words | None:
     hindrance = _not_reviewable(asked)
-    if hindrance is None and acts.needs_two_people(asked.obj):
-        return _t(
-            "A payout of this amount is reviewed by two people: one asks for it on its page, another decides."
-        )
-    return hindrance
+    return hindrance if hindrance is not None else acts.why_two_people(asked.obj)
 
 
 def _balances(payout: Payout, *, available: Decimal, frozen: Decimal) -> list[Change]:

@@ -7,14 +7,15 @@ Source: seed 002, Order Query.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, IntegerField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Upper
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Upper
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -146,6 +147,7 @@ def _arms(asked: Mapping[str, _Asked], user: Any) -> Iterator[_Arm]:
             (_("platform order no."), number, _numbers),
             (_("merchant order no."), "folded_no", _folded),
             (_("channel order no."), "channel_order_no", _spellings),
+            (_("request code or internal no."), "pk", functools.partial(_outside, kind)),
         ]
         for label, column, spell in given:
             values = _spelt(usable, place, spell)
@@ -168,6 +170,10 @@ def _arms(asked: Mapping[str, _Asked], user: Any) -> Iterator[_Arm]:
 def _numbers(wanted: search_keys.Wanted) -> Iterable[str]:
     is_short = len(wanted.upper) <= _OUR_NUMBER_LENGTH_MAX
     return {wanted.number, wanted.upper} if is_short else ()
+
+
+def _outside(kind: str, wanted: search_keys.Wanted) -> Iterable[str]:
+    return map(str, wanted.outside(kind))
 
 
 def _folded(wanted: search_keys.Wanted) -> Iterable[str]:
@@ -205,7 +211,7 @@ def _matched(arms: Sequence[_Arm]) -> tuple[dict[Key, list[Place]], bool]:
         return {}, False
     asked = [
         arm.rows.order_by()
-        .annotate(arm_place=Value(place, output_field=IntegerField()), spelt=F(arm.column))
+        .annotate(arm_place=Value(place, output_field=IntegerField()), spelt=Cast(arm.column, TextField()))
         .values_list(arm.pk, "arm_place", "spelt")[: LINES_MAX + 1]
         for place, arm in enumerate(arms)
     ]

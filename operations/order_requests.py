@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import Channel, ChannelService, Currency
 from diamondpay.lib import money
 from merchants.models import MerchantService, ServiceBound
-from operations import approval_rules, limits
+from operations import acts, limits
 from operations.act_pages import ActForm, Asked
 from operations.models import Act
 from operations.request_pages import AmountForm, amount_evidence, request_page
@@ -234,12 +234,7 @@ def _send_button(words: Any) -> Any:
 
 def _needs_two(payout: Payout) -> bool:
     """Offer a review by two people where one alone may not approve."""
-    if payout.status != PayoutStatus.UNDER_REVIEW:
-        return False
-    rule = approval_rules.find(
-        kind=Kind.REVIEW_PAYOUT, currency_id=payout.currency_id, amount=payout.requested_amount
-    )
-    return rule is not None
+    return payout.status == PayoutStatus.UNDER_REVIEW and acts.why_two_people(payout) is not None
 
 
 _OF_PAYMENT: dict[str, Any] = {

@@ -6,17 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from channels import reference
 from diamondpay.lib import clock, errors
 from diamondpay.models import AuditRow, User
-from operations import acts, approval_rules
+from operations import acts, approval_rules, approvals
 from operations.models import Act, ApprovalRule
 from tests import factories
 from tests.admin import forms
-from tests.operations.act_scenes import ask, made
+from tests.operations.act_scenes import NAMES, ask, made, state
 from tests.support.desk import Desk, desk, upstream
 
 __all__ = ["desk", "upstream"]
@@ -127,11 +129,17 @@ def test_a_payout_of_a_large_amount_needs_two_people() -> None:
             kind=Act.Kind.REVIEW_PAYOUT, currency_id=currency, amount=Decimal(amount)
         )
         is not None
-        for currency, amount in (("CNY", "99999.99"), ("CNY", "100000"), ("USDT", "10000"), ("THB", "999999"))
+        for currency, amount in (
+            ("CNY", "99999.99"),
+            ("CNY", "100000"),
+            ("USDT", "10000"),
+            ("THB", "499999.99"),
+            ("THB", "500000"),
+        )
     }
     assert found == {
         ("CNY", "99999.99"): False, ("CNY", "100000"): True, ("USDT", "10000"): True,
-        ("THB", "999999"): False,
+        ("THB", "499999.99"): False, ("THB", "500000"): True,
     }  # fmt: skip
 
 
@@ -145,3 +153,63 @@ def test_a_large_payout_is_not_approved_by_one_person_alone(desk: Desk, finance:
         )
     payout.refresh_from_db()
     assert (payout.status, desk.upstream.requests) == (3, [])
+
+
+def test_every_reference_currency_has_its_rule_of_reviews() -> None:
+    rules = ApprovalRule.objects.filter(kind=Act.Kind.REVIEW_PAYOUT, is_active=True)
+    assert sorted(rules.values_list("currency", flat=True)) == sorted(
+        code for code, *_rest in reference.CURRENCIES
+    )
+    assert all(rule.amount_from > 0 and rule.role.name == "Finance Staff" for rule in rules)
+
+
+def test_a_rule_that_people_made_stays_when_ours_are_shipped() -> None:
+    rules = ApprovalRule.objects.filter(kind=Act.Kind.REVIEW_PAYOUT)
+    rules.exclude(currency="THB").delete()
+    rules.update(amount_from=Decimal(7))
+    approval_rules.ship(apps=apps, using="default", rules_shipped=approval_rules.SHIPPED_FOR_REVIEWS)  # type: ignore[arg-type]
+    assert rules.get(currency="THB").amount_from == 7
+    assert rules.count() == len(approval_rules.SHIPPED_FOR_REVIEWS)
+
+
+def test_in_a_currency_without_a_rule_no_payout_is_one_persons(
+    desk: Desk, client: Client, finance: User, approver: User
+) -> None:
+    ApprovalRule.objects.filter(kind=Act.Kind.REVIEW_PAYOUT, currency="CNY").update(is_active=False)
+    desk.fund("1000")
+    desk.audit("manual")
+    payout = desk.payout("1")
+    with pytest.raises(errors.FourEyesRequired, match="No approval rule says from which amount in CNY"):
+        acts.approve_payout(
+            payout_id=payout.payout_id, user=finance, reason="known", address=None, now=clock.now()
+        )
+    client.force_login(finance)
+    shown = client.get(reverse("admin:act_approve_payout", args=[payout.payout_id])).content.decode()
+    assert "No approval rule says from which amount in CNY" in shown
+    page = client.get(reverse("admin:records_payout_change", args=[payout.pk])).content.decode()
+    assert reverse("admin:act_review_payout", args=[payout.payout_id]) in page
+    payout.refresh_from_db()
+    assert (payout.status, desk.upstream.requests) == (3, [])
+    act = approvals.request(
+        kind=Act.Kind.REVIEW_PAYOUT, object_kind="payout", object_id=payout.payout_id, evidence={},
+        reason="known", request_id="r1", user=finance, now=clock.now(),
+    )  # fmt: skip
+    approvals.approve(act_id=act.pk, user=approver, reason="seen", now=clock.now())
+    payout.refresh_from_db()
+    assert (payout.status, len(desk.upstream.requests)) == (0, 1)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "review"])
+def test_an_act_of_a_currency_or_amount_that_no_rule_covers_is_refused_in_words(
+    desk: Desk, name: str, approver: User
+) -> None:
+    kind, scene = made(name, desk)
+    # What is left holds for another currency, and in this one from a large amount on.
+    role = Group.objects.get(name="Finance Staff")
+    ApprovalRule.objects.filter(kind=kind).delete()
+    for currency, amount in (("THB", 0), ("CNY", 10**9)):
+        ApprovalRule.objects.create(kind=kind, role=role, currency_id=currency, amount_from=Decimal(amount))
+    before = state(desk)
+    with pytest.raises(approval_rules.NoRule, match="No active approval rule says who decides this"):
+        ask(kind, scene, approver)
+    assert (Act.objects.count(), state(desk)) == (0, before)
