@@ -74,6 +74,14 @@ def note_query(*, attempt: PayoutAttempt, inquiry: base.Inquiry, now: datetime) 
     _note_call(attempt, UpstreamCall.Purpose.QUERY, inquiry.state, inquiry.exchange, inquiry.reason, now)
 
 
+def not_found_count(attempt: PayoutAttempt) -> int:
+    """Return how often the upstream said that it does not know the attempt; a query is kept before its answer
+    is acted upon, so that a worker killed in between is counted too.
+    """
+    queries = UpstreamCall.objects.filter(attempt=attempt, purpose=UpstreamCall.Purpose.QUERY)
+    return queries.filter(outcome=base.UpstreamState.NOT_FOUND).count()
+
+
 def note_submission(*, attempt: PayoutAttempt, submission: base.Submission, now: datetime) -> None:
     """Keep one submission for the order's timeline."""
     _note_call(

@@ -30,6 +30,8 @@ LEASE_SECONDS = 45
 QUERY_THREADS = 8
 # By then half an hour of asking has not told what became of a payout.
 UNKNOWN_QUERY_COUNT = 6
+# An upstream that does not know a payout however often it is handed over loses or hides it: a person asks.
+RESEND_COUNT_MAX = 3
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +132,8 @@ def query_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = clock
     """Ask the upstream about a payout attempt, or send it when it never left.
 
     Unknown is never failed: an attempt that the upstream does not know is sent again under the same
-    reference where the adapter's submit is idempotent. One that stays unknown gets a case for a person.
+    reference where the adapter's submit is idempotent, RESEND_COUNT_MAX times. One that stays unknown gets a
+    case for a person, once; it is asked about for as long as it lives.
     """
     if attempt.state == PayoutAttempt.State.PREPARED:
         submit_attempt(attempt=attempt, read_clock=read_clock)
@@ -146,12 +149,17 @@ def query_attempt(*, attempt: PayoutAttempt, read_clock: clock.ReadClock = clock
         and attempt.accepted_at is None
         and adapter.is_submit_idempotent
     ):
-        _send_attempt(attempt, read_clock)
+        if attempts.not_found_count(attempt) <= RESEND_COUNT_MAX:
+            _send_attempt(attempt, read_clock)
+        else:
+            _report_unknown(
+                attempt, now, reason=_t("it does not know the order, sent again %d times") % RESEND_COUNT_MAX
+            )
     elif attempt.query_count >= UNKNOWN_QUERY_COUNT and attempt.accepted_at is None:
-        _report_unknown(attempt, inquiry, now)
+        _report_unknown(attempt, now, reason=inquiry.reason)
 
 
-def _report_unknown(attempt: PayoutAttempt, inquiry: base.Inquiry, now: datetime) -> None:
+def _report_unknown(attempt: PayoutAttempt, now: datetime, *, reason: str) -> None:
     """Open a case for a payout whose fate stays unknown; its money stays frozen, and the queries go on."""
     payout = attempt.payout
     cases.open_once(
@@ -163,7 +171,7 @@ def _report_unknown(attempt: PayoutAttempt, inquiry: base.Inquiry, now: datetime
         amount=payout.requested_amount,
         currency_id=payout.currency_id,
         summary=_t("The upstream still does not say what became of attempt %(attempt)s: %(reason)s")
-        % {"attempt": attempt.reference, "reason": inquiry.reason},
+        % {"attempt": attempt.reference, "reason": reason},
     )
 
 

@@ -173,6 +173,40 @@ def test_an_unheard_of_attempt_is_sent_again_only_where_that_is_safe_p4(
     assert (attempt.accepted_at is not None, desk.balances()) == (is_idempotent, FROZEN)
 
 
+def test_resending_stops_after_three_rounds_with_one_case_p4_p5(desk: Desk) -> None:
+    desk.upstream.answers += [unknown()] * 9
+    payout = desk.payout()
+    attempt = attempt_of(payout)
+    desk.upstream.knows(attempt.reference, base.UpstreamState.NOT_FOUND)
+    sent, opened = [], []
+    for round_number in range(1, 7):
+        later(round_number * 10_000)
+        sent.append(len(desk.upstream.references()))
+        opened.append(Case.objects.count())
+    assert (sent, opened) == ([2, 3, 4, 4, 4, 4], [0, 0, 0, 1, 1, 1])
+    case = Case.objects.get()
+    assert (case.kind, case.payout, case.amount, case.currency_id) == (
+        Case.Kind.PAYOUT_UNKNOWN, payout, Decimal(100), "CNY",
+    )  # fmt: skip
+    assert "it does not know the order, sent again 3 times" in case.summary
+    assert (len(desk.upstream.queries), attempt_of(payout).state, desk.balances()) == (6, "unknown", FROZEN)
+    desk.upstream.knows(attempt.reference, base.UpstreamState.PAID, Decimal(100))
+    later(100_000)
+    payout.refresh_from_db()
+    assert (payout.status, desk.balances()) == (1, SETTLED)
+
+
+def test_what_the_upstream_once_knew_is_no_round_of_sending_again_p4(desk: Desk) -> None:
+    desk.upstream.answers += [unknown()] * 9
+    attempt = attempt_of(desk.payout())
+    for number, state in enumerate((base.UpstreamState.UNKNOWN, base.UpstreamState.PENDING) * 2, start=1):
+        desk.upstream.knows(attempt.reference, state)
+        later(number * 10_000)
+    desk.upstream.knows(attempt.reference, base.UpstreamState.NOT_FOUND)
+    later(90_000)
+    assert desk.upstream.references() == [attempt.reference] * 2
+
+
 def test_a_refused_submission_fails_the_attempt(desk: Desk) -> None:
     desk.upstream.answers.append(refused("closed account"))
     payout = desk.payout()
