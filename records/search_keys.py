@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import Channel
 from diamondpay.lib import crypto, money
 from records import parties
+from records.dialects import transaction_request as dialect
 from records.models import Payment, Payout, PayoutAttempt
 
 TEXT_LENGTH_MAX = 128
@@ -52,6 +53,14 @@ class Wanted:
         """The text as an order number of ours, with the zeros that people leave out: `PM145`."""
         short = _OUR_NUMBER.fullmatch(self.upper)
         return f"{short[1]}{short[2]:0>{_NUMBER_WIDTH}}" if short else self.upper
+
+    def outside(self, kind: str) -> list[int]:
+        """Return the order of a kind behind the text, where it is one of the numbers of an order that the
+        transaction-request API tells: the request code or the internal number.
+        """
+        opened = dialect.opened_code(self.joined.lower()) or dialect.opened_internal_order_no(self.upper)
+        wanted = dialect.DEPOSIT if kind == "payment" else dialect.WITHDRAW
+        return [opened[1]] if opened is not None and opened[0] == wanted and opened[1] < 2**63 else []
 
     @property
     def spellings(self) -> list[str]:
@@ -168,6 +177,8 @@ def _order_arms(kind: str, rows: QuerySet[Any], text: Wanted, now: datetime) -> 
 def _numbered(kind: str, rows: QuerySet[Any], text: Wanted) -> Iterator[tuple[Any, QuerySet[Any]]]:
     if len(text.upper) <= _NUMBER_LENGTH_MAX:
         yield _("platform order no."), rows.filter(**{f"{kind}_id": text.number})
+    if outside := text.outside(kind):
+        yield _("request code or internal no."), rows.filter(pk__in=outside)
     numbers = [Upper(Value(number)) for number in dict.fromkeys((text.typed, text.joined))]
     folded = rows.alias(folded_no=Upper("merchant_order_no"))
     yield _("merchant order no."), folded.filter(folded_no__in=numbers)

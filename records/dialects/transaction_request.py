@@ -9,6 +9,7 @@ Source: transaction-request-api.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,8 @@ _NUMBER_LENGTH = 9
 # Every number below 36⁹ gets another place: the factor has no divisor in common with 36, so nothing collides.
 _PLACES = 36**_NUMBER_LENGTH
 _FACTOR = 61_803_398_874_989
+_INVERSE = pow(_FACTOR, -1, _PLACES)
+_INTERNAL_NO = re.compile(rf"AT-([DW])-([1-9][0-9]{{0,5}})?([0-9A-Z]{{{_NUMBER_LENGTH}}})")
 
 
 def payment_status(*, status: int, is_submitted: bool) -> str:
@@ -101,6 +104,16 @@ def internal_order_no(*, trade_type: str, number: int) -> str:
         place, digit = divmod(place, len(_LETTERS))
         digits = _LETTERS[digit] + digits
     return f"{_NUMBER_PREFIXES[trade_type]}{turns or ''}{digits}"
+
+
+def opened_internal_order_no(text: str) -> tuple[str, int] | None:
+    """Return the trade type and the number of the order behind an internal number, None for other texts."""
+    found = _INTERNAL_NO.fullmatch(text)
+    if found is None:
+        return None
+    place = int(found[3], len(_LETTERS)) * _INVERSE % _PLACES
+    number = int(found[2] or 0) * _PLACES + place
+    return (DEPOSIT if found[1] == "D" else WITHDRAW), number
 
 
 def unix_milliseconds(moment: datetime | None) -> int | None:

@@ -15,7 +15,7 @@ from diamondpay.models import User
 from operations import approvals, placement
 from operations.models import Act
 from records import callbacks, payouts, submission, transfers
-from records.models import Case, Notification, Payout, PayoutAttempt, Posting
+from records.models import Case, Notification, Payment, Payout, PayoutAttempt, Posting
 from tests import factories
 from tests.support.desk import Desk, desk, open_desk, upstream
 from tests.support.sandbox import Sandbox, sandbox, sandbox_process
@@ -228,3 +228,18 @@ def test_two_sweepers_send_one_prepared_attempt_once_over_http_p4(desk: Desk, sa
     attempt.refresh_from_db()
     assert attempt.channel_order_no == sandbox.order(attempt.reference)["channel_order_no"]
     assert attempt.upstream_calls.count() == 1
+
+
+def test_one_number_sent_as_deposits_and_withdrawals_at_once_makes_one_of_each_d1(desk: Desk) -> None:
+    desk.fund("1000")
+    deposit, payout = (make(merchant_order_no="N1") for make in (desk.new_payment, desk.new_payout))
+    calls = [functools.partial(placement.place_payment, order=deposit)] * 8
+    more = [functools.partial(placement.place_payout, order=payout)] * 8
+    answers = at_once([call for pair in zip(calls, more, strict=True) for call in pair])
+    assert Counter(type(answer).__name__ for answer in answers) == {"Payment": 8, "Payout": 8}
+    assert (Payment.objects.count(), Payout.objects.count(), PayoutAttempt.objects.count()) == (1, 1, 1)
+    assert Posting.objects.filter(kind="balance_freeze").count() == 1
+    assert desk.balances() == (Decimal("899.20"), Decimal("100.80"))
+    assert sorted(desk.upstream.references()) == sorted(
+        [Payment.objects.get().payment_id, PayoutAttempt.objects.get().reference]
+    )

@@ -103,6 +103,23 @@ def test_internal_numbers_are_unique_and_look_like_the_seeds() -> None:
     assert one == dialect.internal_order_no(trade_type=dialect.WITHDRAW, number=1)
 
 
+def test_internal_numbers_lead_back_to_their_order_and_nothing_else_does() -> None:
+    for number in [*range(1, 2_000), *range(36**9 - 50, 36**9 + 50), 7 * 36**9 + 3]:
+        for kind in (dialect.DEPOSIT, dialect.WITHDRAW):
+            text = dialect.internal_order_no(trade_type=kind, number=number)
+            assert dialect.opened_internal_order_no(text) == (kind, number)
+    for text in (
+        "",
+        "AT-D-",
+        "AT-X-3TEHN1X9U",
+        "AT-D-3TEHN1X9",
+        "AT-D-03TEHN1X9U",
+        "at-d-3tehn1x9u",
+        "3TEHN1X9U",
+    ):
+        assert dialect.opened_internal_order_no(text) is None
+
+
 def test_a_body_carries_exact_numbers_its_moment_and_a_signature() -> None:
     facts: dict[str, object] = {"requestAmount": "1234.560000000000000001", "status": "Finished"}
     body = dialect.V2.body(

@@ -12,9 +12,10 @@ from channels import rates
 from channels.upstreams import base
 from diamondpay.lib import clock
 from merchants.models import Merchant
-from operations import placement
-from records import ledger, submission
+from operations import order_query, placement
+from records import ledger, search, submission
 from records.models import Payment, Payout, PayoutStatus, Posting
+from tests import factories
 from tests.merchants.api.transaction_request.conftest import Caller, MakeCaller, book, fund
 from tests.support.sandbox import Sandbox
 
@@ -178,3 +179,52 @@ def test_orders_of_other_roads_are_found_here_and_ours_there(caller: Caller) -> 
     )
     listed = [item["payment_cl_id"] for item in json.loads(response.content)["data"]]
     assert listed == [ours["merchantOrderNo"], "by-gateway"]
+
+
+def test_one_number_for_a_deposit_and_a_withdrawal_are_two_orders_and_nothing_doubles(caller: Caller) -> None:
+    """The specification is silent: each road has numbers of its own, and asking by this one is refused."""
+    fund(caller)
+    deposit, withdrawal = caller.deposit(merchantOrderNo="N1"), caller.withdrawal(merchantOrderNo="N1")
+    first, second = caller.post("deposit", deposit), caller.post("withdraw/bank-card", withdrawal)
+    assert (first.code, second.code) == ("SUCCESS", "SUCCESS")
+    assert first.data["requestCode"] != second.data["requestCode"]
+    before = (book(), ledger.balances([caller.wallet.pk]))
+    again = [caller.post("deposit", deposit), caller.post("withdraw/bank-card", withdrawal)]
+    assert [each.data["requestCode"] for each in again] == [
+        first.data["requestCode"], second.data["requestCode"],
+    ]  # fmt: skip
+    other = [
+        caller.post("deposit", {**deposit, "depositAmount": 5}),
+        caller.post("withdraw/bank-card", {**withdrawal, "withdrawAmount": 5}),
+    ]
+    assert [(each.status, each.code) for each in other] == [(409, "DUPLICATE_ORDER_NO")] * 2
+    assert (book(), ledger.balances([caller.wallet.pk])) == before
+    asked = caller.get(merchantOrderNo="N1")
+    assert (asked.status, asked.code) == (409, "CONFLICTING_IDENTIFIERS")
+    for made in (first, second):
+        found = caller.get(merchantOrderNo="N1", requestCode=made.data["requestCode"])
+        assert found.data["tradeType"] == made.data["tradeType"]
+
+
+@pytest.mark.parametrize("kind", ["deposit", "withdraw/bank-card"])
+def test_staff_find_an_order_by_the_numbers_that_the_merchant_was_told(
+    caller: Caller, make_caller: MakeCaller, kind: str
+) -> None:
+    fund(caller)
+    told = caller.post(kind, caller.deposit() if kind == "deposit" else caller.withdrawal()).data
+    order: Payment | Payout = Payment.objects.get() if kind == "deposit" else Payout.objects.get()
+    operator = factories.make_operator()
+    clerk = factories.make_merchant_user(make_caller("Rival").merchant)
+    for text in (
+        told["requestCode"],
+        told["internalOrderNo"],
+        told["requestCode"].upper(),
+        f" {told['internalOrderNo'].lower()}",
+    ):
+        found = search.find(text=text, user=operator, now=clock.now())
+        assert [hit.row for hit in (*found.payments, *found.payouts)] == [order]
+        (line,) = order_query.find(text=text, user=operator).lines
+        assert (line.order, [str(key) for key in line.keys]) == (order, ["request code or internal no."])
+        nothing = search.find(text=text, user=clerk, now=clock.now())
+        assert (nothing.payments, nothing.payouts) == ((), ())
+        assert order_query.find(text=text, user=clerk).found_count == 0
