@@ -7,7 +7,7 @@ received amounts and balances towards zero, fees away from zero. Half up would p
 there. The book, the back office and the files show every digit.
 
 Each amount is in its own currency: what is asked for and paid in the order's, fees and balances in that of
-the wallet from which a fee is taken. Converted back, a fee would be rounded a second time, and a merchant's sums
+the wallet from which a fee is taken. Converted back, a fee would be rounded twice, and the sums of a merchant
 would no longer come out.
 
 Source: gateway-api.md, sections 1 to 5.

@@ -67,7 +67,7 @@ def test_one_of_finance_asks_and_another_approves(client: Client, finance: User)
         Decimal("7.47"), second, "the market", act.request_id,
     )  # fmt: skip
     assert made.valid_from >= before
-    assert AuditRow.objects.get(action="exchangerate.create").user == second
+    assert AuditRow.objects.get(action="exchangerate.create", user=second).reason == "the market"
     assert rates.at(base="MTC", quote="CNY", moment=clock.now()) == Decimal("7.47")
 
 

@@ -96,7 +96,7 @@ def test_a_demo_has_every_status_case_and_outcome_and_a_second_run_adds_nothing(
     assert seen(Notification.objects.all(), "state") >= {"success", "failed"}
     assert seen(Act.objects.all(), "state") == set(Act.State.values)
     assert seen(Act.objects.all(), "kind") == set(Act.Kind.values) - {
-        "review_payout", "refund_payment", "change_terms", "rotate_credential",
+        "review_payout", "refund_payment", "change_terms", "rotate_credential", "add_rate",
     }  # fmt: skip
     assert seen(Payment.objects.filter(is_test=True), "source") == {"MerchantBackend"}
     assert Payment.objects.filter(is_late=True).exists()
