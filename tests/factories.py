@@ -6,7 +6,7 @@ The migrations' reference data (currencies, services, banks, roles) is there in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.contrib.auth.models import Group, Permission
@@ -110,11 +110,10 @@ def make_merchant(
     )
 
 
-def make_rate(rate: int | str, base: str = "MTC", quote: str = "CNY") -> ExchangeRate:
-    """Let one unit of `base` cost so much in `quote` from now on."""
-    return rates.add(
-        base=base, quote=quote, rate=Decimal(rate), reason="tests", now=clock.now(), actor="tests"
-    )
+def make_rate(rate: int | str, base: str = "MTC", quote: str = "CNY", *, hours_ago: int = 0) -> ExchangeRate:
+    """Let one unit of `base` cost so much in `quote` from now on, or since so long."""
+    now = clock.now() - timedelta(hours=hours_ago)
+    return rates.add(base=base, quote=quote, rate=Decimal(rate), reason="tests", now=now, actor="tests")
 
 
 def bound_service(

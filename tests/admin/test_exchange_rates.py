@@ -64,10 +64,10 @@ def test_one_of_finance_asks_and_another_approves(client: Client, finance: User)
     assert decide(act, second).state == "executed"
     made = ExchangeRate.objects.latest("id")
     assert (made.rate, made.created_by, made.reason, made.request_id) == (
-        Decimal("7.47"), second, "the market", act.request_id,
+        Decimal("7.47"), second, "because", act.request_id,
     )  # fmt: skip
     assert made.valid_from >= before
-    assert AuditRow.objects.get(action="exchangerate.create", user=second).reason == "the market"
+    assert AuditRow.objects.get(action="exchangerate.create", user=second).reason == "because"
     assert rates.at(base="MTC", quote="CNY", moment=clock.now()) == Decimal("7.47")
 
 

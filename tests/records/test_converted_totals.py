@@ -60,7 +60,7 @@ def _folder(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def mixed(desk: Desk) -> Desk:
     """One merchant in CNY and one in MTC at 7.47, half of whose orders are folded into the totals."""
-    factories.make_rate("7.47")
+    factories.make_rate("7.47", hours_ago=2)
     terms = registration.Terms(fee_permillage=Decimal(8))
     made = factories.make_merchant("Abroad", channels=["scripted"], terms=terms, settlement_currency="MTC")
     abroad = Desk(made, desk.upstream)
