@@ -44,7 +44,7 @@ class RateForm(ActForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         pair: RatePair = self.asked.obj
-        self.initial |= {"base": pair.base_id, "quote": pair.quote_id}
+        self.initial.update(base=pair.base_id, quote=pair.quote_id)
 
     def clean(self) -> dict[str, Any]:
         """Refuse what is no rate, each fault beside its field."""

@@ -116,7 +116,7 @@ def test_evidence_that_is_no_rate_cannot_be_asked_for_by_any_road(
     finance: User, changes: dict[str, str], field: str
 ) -> None:
     with pytest.raises(errors.InvalidInput) as refusal:
-        asked(finance, **changes)
+        asked(finance, **changes)  # type: ignore[arg-type]
     assert field in refusal.value.fields
     assert Act.objects.count() == 0
 
@@ -154,7 +154,7 @@ def test_the_database_takes_no_rate_of_a_person_without_its_act_p6(
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     names = {"exchange_rate_has_act", "exchange_rate_once_for_act"}
-    assert transactions.constraint_name(refusal.value) in names  # type: ignore[arg-type]
+    assert transactions.constraint_name(refusal.value) in names  # type: ignore[arg-type, operator]
     assert ExchangeRate.objects.count() == count
 
 

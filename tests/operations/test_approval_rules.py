@@ -167,7 +167,7 @@ def test_a_rule_that_people_made_stays_when_ours_are_shipped() -> None:
     rules = ApprovalRule.objects.filter(kind=Act.Kind.REVIEW_PAYOUT)
     rules.exclude(currency="THB").delete()
     rules.update(amount_from=Decimal(7))
-    approval_rules.ship(apps=apps, using="default", rules_shipped=approval_rules.SHIPPED_FOR_REVIEWS)  # type: ignore[arg-type]
+    approval_rules.ship(apps=apps, using="default", rules_shipped=approval_rules.SHIPPED_FOR_REVIEWS)
     assert rules.get(currency="THB").amount_from == 7
     assert rules.count() == len(approval_rules.SHIPPED_FOR_REVIEWS)
 

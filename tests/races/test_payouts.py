@@ -232,7 +232,7 @@ def test_two_sweepers_send_one_prepared_attempt_once_over_http_p4(desk: Desk, sa
 
 def test_one_number_sent_as_deposits_and_withdrawals_at_once_makes_one_of_each_d1(desk: Desk) -> None:
     desk.fund("1000")
-    deposit, payout = (make(merchant_order_no="N1") for make in (desk.new_payment, desk.new_payout))
+    deposit, payout = desk.new_payment(merchant_order_no="N1"), desk.new_payout(merchant_order_no="N1")
     calls = [functools.partial(placement.place_payment, order=deposit)] * 8
     more = [functools.partial(placement.place_payout, order=payout)] * 8
     answers = at_once([call for pair in zip(calls, more, strict=True) for call in pair])

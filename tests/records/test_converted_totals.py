@@ -141,9 +141,9 @@ def test_the_sums_under_a_list_have_a_line_for_each_pair_of_currencies_a2(
         reading = filters.read(kind, QueryDict("created=any"), user=boss, zone=ZONE, now=clock.now())
         known = list_sums.known(reading)
         assert known is not None
+        parts = {(part.currency, part.settlement_currency): part for part in known.parts}
         assert known == list_sums.counted(kind, reading.queryset)
         assert [str(label) for label in known.labels][-1] == last
-    parts = {(part.currency, part.settlement_currency): part for part in known.parts}
     of_mtc = parts["CNY", "MTC"]
     assert of_mtc.units == ("CNY", "CNY", "MTC", "MTC")
     assert [plain(amount) for amount in of_mtc.sums] == ["821.7", "747", "0.88", "100.8"]
@@ -186,7 +186,7 @@ def test_the_settlement_currencies_of_one_currency_stand_together_without_fees(
     (both,) = statistics.by_currency(statistics.whole(question, links=links), links)
     assert (both.currency, both.settlement_currency, both.order_count) == ("CNY", "", 4)
     assert (both.requested, both.actual) == (Decimal("2131.56"), Decimal("1334.56"))
-    assert (both.fee, both.credited) == (0, 0)
+    assert (both.fee, both.credited) == (Decimal(0), Decimal(0))
     assert "settled" not in both.queries["all"]
 
 
