@@ -175,9 +175,9 @@ def test_a_refused_source_fails_in_words(boss: User, filled: Registered) -> None
 def test_statistics_go_into_a_file_as_their_page_shows_them(by: str, boss: User, filled: Registered) -> None:
     job = made(boss, "statistics", f"kind=payment&by={by}&created=today", form="csv")
     rows = data(job, boss)
-    assert sum(int(row[3]) for row in rows) == 8
-    assert sum(Decimal(row[8]) for row in rows) == 2400
-    assert [line[:4] for line in summed(job)] == [["CNY", "8", "6", "2,400.00"]]
+    assert sum(int(row[4]) for row in rows) == 8
+    assert sum(Decimal(row[9]) for row in rows) == 2400
+    assert [line[:5] for line in summed(job)] == [["CNY", "CNY", "8", "6", "2,400.00"]]
     if by == "merchant":
         assert [row[1] for row in rows] == ["Acme", "Other"]
 
