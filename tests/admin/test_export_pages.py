@@ -261,4 +261,4 @@ def test_both_statistics_lead_to_a_file_of_what_they_show(
     job = ExportJob.objects.get()
     assert "Download" in answer.content.decode()
     assert job.state == State.DONE
-    assert sum(int(row[3]) for row in data(job, finance)) == 8
+    assert sum(int(row[4]) for row in data(job, finance)) == 8
