@@ -11,17 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models import Currency, ExchangeRate
 from diamondpay import audit
-from diamondpay.lib import errors, money, sql, transactions
+from diamondpay.lib import errors, money, transactions
 from diamondpay.models import User
 
 # Whoever gives "now" typed it, and a form takes a while to be sent.
 LATE_SECONDS_MAX = 60
 REASON_LENGTH_MAX = 500
-_RATE = """
-    SELECT rate FROM channels_exchangerate
-    WHERE base_id = %(base)s AND quote_id = %(quote)s AND valid_from <= %(moment)s
-    ORDER BY valid_from DESC LIMIT 1
-"""
 
 
 class NoRate(errors.DomainError):
@@ -41,13 +36,13 @@ def at(*, base: str, quote: str, moment: datetime) -> Decimal:
     """
     if base == quote:
         return Decimal(1)
-    found = sql.rows(_RATE, {"base": base, "quote": quote, "moment": moment})
-    if not found:
+    found = in_force(base=base, quote=quote, moment=moment)
+    if found is None:
         raise NoRate(
             format_lazy(_("There is no exchange rate for 1 {base} in {quote}."), base=base, quote=quote),
             details={"base": base, "quote": quote},
         )
-    rate: Decimal = found[0][0]
+    rate: Decimal = found.rate
     return rate
 
 

@@ -88,6 +88,7 @@ class ActAdmin(ReadOnlyAdmin):
             context |= {
                 "why_not": approval_pages.why_not(user, act, now),
                 "rows": approval_pages.changes(act, user) if obj is not None else (),
+                "evidence": approval_pages.evidence_facts(act),
                 "stale": approval_pages.stale(act, obj, now) if obj is not None else None,
                 "object_url": parts.page_url(type(obj), obj.pk) if isinstance(obj, Model) else "",
                 "object_name": str(obj),

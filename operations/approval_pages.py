@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from diamondpay.lib import clock, errors, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
-from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances, new_rates, terms
+from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances
 from operations.act_pages import ActPage, Asked, Change, Done
 from operations.models import Act
 from records import filters
@@ -56,11 +56,8 @@ def why_not(user: User, found: Act, now: datetime) -> str | None:
 
 def stale(found: Act, obj: Any, now: datetime) -> str | None:
     """Say in words why an act that waits can no longer be executed: what it was asked for has passed."""
-    if found.kind == Act.Kind.CHANGE_TERMS and terms.is_stale(obj, found.evidence):
-        return str(terms.Stale.words)
-    if found.kind == Act.Kind.ADD_RATE and new_rates.is_too_late(new_rates.read(found.evidence), now):
-        return str(new_rates.TooLate.words)
-    return None
+    words = deeds.DEEDS[Act.Kind(found.kind)].stale(obj, found.evidence, now)
+    return None if words is None else str(words)
 
 
 def object_of(found: Act, user: User) -> Any:

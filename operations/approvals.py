@@ -19,7 +19,7 @@ from diamondpay.identity import refusals
 from diamondpay.lib import crypto, errors, money, transactions
 from diamondpay.models import User
 from merchants import access
-from operations import approval_rules, deeds, new_rates, terms
+from operations import approval_rules, deeds
 from operations.deeds import DEEDS, Followed, Outcome
 from operations.models import Act
 
@@ -50,9 +50,10 @@ def request(
     Raises: InvalidInput without a reason or evidence, and when the request id stands for another act;
     NotAllowed; OrderUnknown for an object that is not the person's to see; NoRule.
     """
-    faults = _faults(kind, object_kind, object_id, evidence, reason, now)
-    if faults:
-        raise errors.InvalidInput(faults)
+    wanted = deeds.Wanted(
+        object_kind=object_kind, object_id=object_id, evidence=evidence, reason=reason, now=now
+    )
+    _refuse_faults(kind, wanted)
     if not (user.has_perm("operations.add_act") and user.has_perm(f"operations.ask_{kind}")):
         raise errors.NotAllowed
     obj = deeds.load(kind=kind, object_kind=object_kind, object_id=object_id, user=user)
@@ -104,25 +105,20 @@ def _first(refusal: IntegrityError, request_id: str, asked: tuple[object, ...]) 
     return first
 
 
-def _faults(
-    kind: Act.Kind, object_kind: str, object_id: str, evidence: Mapping[str, str], reason: str, now: datetime
-) -> dict[str, errors.Words]:
-    wanted = DEEDS[kind].evidence
-    faults: dict[str, errors.Words] = {
-        name: _("This is required.") for name in wanted if not evidence.get(name, "").strip()
-    }
-    if not reason.strip():
-        faults["reason"] = _("This is required.")
-    if kind == Act.Kind.CHANGE_TERMS:
-        faults |= terms.faults(object_kind, evidence)
-    if kind == Act.Kind.ADD_RATE and not faults:
-        faults |= new_rates.faults_of(object_id=object_id, evidence=evidence, reason=reason, now=now)
-    if "amount" in wanted and "amount" not in faults:
+def _refuse_faults(kind: Act.Kind, wanted: deeds.Wanted) -> None:
+    """Raises: InvalidInput naming every fault."""
+    deed, evidence = DEEDS[kind], wanted.evidence
+    missing = {name for name in deed.evidence if not evidence.get(name, "").strip()}
+    if not wanted.reason.strip():
+        missing.add("reason")
+    faults = deed.faults(wanted) | dict.fromkeys(missing, _("This is required."))
+    if "amount" in deed.evidence and "amount" not in faults:
         try:
             money.parse_plain(evidence["amount"])
         except money.NotPlain as fault:
             faults["amount"] = fault.reason
-    return faults
+    if faults:
+        raise errors.InvalidInput(faults)
 
 
 @refusals.noted(action="act.decide", object_kind="act", object_id="act_id")

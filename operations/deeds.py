@@ -21,6 +21,7 @@ from records.models import Actor, ManualFreeze, Payment, Payout, PayoutAttempt
 
 Followed = Callable[[], object]
 Size = tuple[Decimal | None, str | None]
+Faults = dict[str, errors.Words]
 HANDOVER_CONTEXT = "operations.act.handover"
 KEEP_OLD_KEYS = "keep"
 
@@ -34,13 +35,38 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an act is asked to do, before anything of it is kept."""
+
+    object_kind: str
+    object_id: str
+    evidence: Mapping[str, str]
+    reason: str
+    now: datetime
+
+
+def _no_faults(_wanted: Wanted) -> Faults:
+    return {}
+
+
+def _never_stale(_obj: Any, _evidence: Mapping[str, str], _now: datetime) -> errors.Words | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """One kind of act. `size` returns its amount and currency, by which the approval rule is found."""
+    """One kind of act. `size` returns its amount and currency, by which the approval rule is found.
+
+    `evidence` must be given; `faults` says what else is wrong with what is asked, by field. `stale` says why
+    an act that waits can no longer be executed from its evidence, None while it can.
+    """
 
     execute: Callable[[Act, User, datetime], Outcome | None]
     load: objects.Load
     size: Callable[[Any, Mapping[str, str]], Size]
     evidence: tuple[str, ...] = ()
+    faults: Callable[[Wanted], Faults] = _no_faults
+    stale: Callable[[Any, Mapping[str, str], datetime], errors.Words | None] = _never_stale
 
 
 def _wallet(act: Act) -> MerchantChannel:
@@ -206,6 +232,16 @@ def _none(_obj: object, _evidence: Mapping[str, str]) -> Size:
     return None, None
 
 
+def _terms_faults(wanted: Wanted) -> Faults:
+    return terms.faults(wanted.object_kind, wanted.evidence)
+
+
+def _rate_faults(wanted: Wanted) -> Faults:
+    return new_rates.faults_of(
+        object_id=wanted.object_id, evidence=wanted.evidence, reason=wanted.reason, now=wanted.now
+    )
+
+
 def _nobody(_user: User, _object_id: str, _is_locked: bool) -> None:
     """Find nothing: what has terms is found by its kind, see `load`."""
 
@@ -238,12 +274,15 @@ DEEDS: Mapping[Act.Kind, Deed] = {
     Act.Kind.REFUND_PAYMENT: Deed(
         execute=_refund_payment, load=objects.payment, size=_of_refund, evidence=("fee",)
     ),
-    Act.Kind.CHANGE_TERMS: Deed(execute=_change_terms, load=_nobody, size=_none),
+    Act.Kind.CHANGE_TERMS: Deed(
+        execute=_change_terms, load=_nobody, size=_none, faults=_terms_faults, stale=terms.stale
+    ),
     Act.Kind.ROTATE_CREDENTIAL: Deed(
         execute=_rotate_credential, load=objects.merchant, size=_none, evidence=("api", "old_keys")
     ),
     Act.Kind.ADD_RATE: Deed(
-        execute=new_rates.make, load=objects.rate_pair, size=_none, evidence=("base", "quote", "rate")
+        execute=new_rates.make, load=objects.rate_pair, size=_none, evidence=("base", "quote", "rate"),
+        faults=_rate_faults, stale=new_rates.stale,
     ),
 }  # fmt: skip
 

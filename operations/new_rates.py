@@ -62,7 +62,7 @@ def faults(*, wanted: NewRate, reason: str, now: datetime) -> dict[str, errors.W
         base=wanted.base, quote=wanted.quote, rate=wanted.rate, reason=reason,
         valid_from=wanted.valid_from, now=now,
     )  # fmt: skip
-    if is_too_late(wanted, now):
+    if _is_too_late(wanted, now):
         found["valid_from"] = _("Give a moment to come, or none: the rate then begins with its approval.")
     return found
 
@@ -87,15 +87,19 @@ def faults_of(
     return found
 
 
-def is_too_late(wanted: NewRate, now: datetime) -> bool:
-    """Say whether the moment at which the rate was to begin has passed."""
+def stale(_pair: object, evidence: Mapping[str, str], now: datetime) -> errors.Words | None:
+    """Say so where the moment at which the rate was to begin has passed."""
+    return TooLate.words if _is_too_late(read(evidence), now) else None
+
+
+def _is_too_late(wanted: NewRate, now: datetime) -> bool:
     return wanted.valid_from is not None and wanted.valid_from <= now
 
 
 def make(act: Act, user: User, now: datetime) -> None:
     """Make the rate exactly as it was approved. Raises: TooLate; InvalidInput where another begins then."""
     wanted = read(act.evidence)
-    if is_too_late(wanted, now):
+    if _is_too_late(wanted, now):
         raise TooLate
     rates.add(
         base=wanted.base,

@@ -89,9 +89,10 @@ def faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
     return {} if wanted(found) else {"evidence": _("Nothing would change.")}
 
 
-def is_stale(row: models.Model, found: Mapping[str, str]) -> bool:
-    """Say whether a row's terms are others than those of which the change was asked for."""
-    return any(found.get(f"{_BEFORE}{name}") != value for name, value in of(row).items())
+def stale(row: models.Model, found: Mapping[str, str], _now: datetime) -> errors.Words | None:
+    """Say so where a row's terms are others than those of which the change was asked for."""
+    is_stale = any(found.get(f"{_BEFORE}{name}") != value for name, value in of(row).items())
+    return Stale.words if is_stale else None
 
 
 def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: str, now: datetime) -> None:
@@ -99,7 +100,7 @@ def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: s
 
     Raises: Stale when they are no longer as the evidence says they were.
     """
-    if is_stale(row, found):
+    if stale(row, found, now) is not None:
         raise Stale
     changes = wanted(found)
     for name, value in changes.items():

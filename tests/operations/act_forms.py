@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.test import Client
 from django.urls import reverse
+
+from tests.support.together import at_once
 
 
 def url_of(name: str, object_id: object) -> str:
@@ -34,6 +37,15 @@ def sent_of(look: Any, **typed: str) -> dict[str, str]:
 def done(client: Client, url: str, **typed: str) -> Any:
     """Walk the whole way."""
     return client.post(url, sent_of(looked(client, url, **typed), **typed))
+
+
+def done_at_once(client: Client, url: str, *, count: int, **typed: str) -> list[Any]:
+    """Walk up to the table, and press its button so many times at once; return the answers."""
+    sent = sent_of(looked(client, url, **typed), **typed)
+    clients = [Client() for _number in range(count)]
+    for each in clients:
+        each.cookies = client.cookies
+    return at_once([functools.partial(each.post, url, sent) for each in clients])
 
 
 def table(response: Any) -> list[tuple[str, str, str]]:

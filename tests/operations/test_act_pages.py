@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from decimal import Decimal
 
@@ -16,7 +15,6 @@ from operations.models import Act, FormToken
 from tests import factories
 from tests.operations import act_forms
 from tests.support.desk import Desk, desk, open_desk, upstream
-from tests.support.together import at_once
 
 __all__ = ["desk", "upstream"]
 pytestmark = pytest.mark.django_db
@@ -174,11 +172,7 @@ def test_50_posts_of_one_form_at_once_do_one_deed_and_answer_alike_p8(desk: Desk
     operator, client = factories.make_operator("many"), Client()
     client.force_login(operator)
     url = act_forms.url_of("adjust_balance", desk.wallet.pk)
-    sent = act_forms.sent_of(act_forms.looked(client, url, amount="7"), amount="7")
-    clients = [Client() for _number in range(50)]
-    for each in clients:
-        each.cookies = client.cookies
-    answers = at_once([functools.partial(each.post, url, sent) for each in clients])
+    answers = act_forms.done_at_once(client, url, count=50, amount="7")
     act = Act.objects.get()
     assert Counter((answer.status_code, answer["Location"]) for answer in answers) == {
         (302, f"/admin/operations/act/{act.pk}/change/"): 50

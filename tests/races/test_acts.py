@@ -142,13 +142,8 @@ def test_50_posts_of_one_transfer_ask_once_and_move_nothing_p7_p8(desk: Desk) ->
     desk.fund("100")
     client = Client()
     client.force_login(factories.make_operator())
-    typed = {"amount": "40", "destination": rival.wallet.pk}
     url = act_forms.url_of("transfer_balance", desk.wallet.pk)
-    sent = act_forms.sent_of(act_forms.looked(client, url, **typed), **typed)
-    clients = [Client() for _number in range(50)]
-    for each in clients:
-        each.cookies = client.cookies
-    answers = at_once([functools.partial(each.post, url, sent) for each in clients])
+    answers = act_forms.done_at_once(client, url, count=50, amount="40", destination=rival.wallet.pk)
     act = Act.objects.get()
     assert Counter((answer.status_code, answer["Location"]) for answer in answers) == {
         (302, f"/admin/operations/act/{act.pk}/change/"): 50
