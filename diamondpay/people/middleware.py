@@ -148,9 +148,8 @@ def _note(request: HttpRequest, *, kind: str = "", once_within: timedelta | None
     name = match.url_name if match is not None else ""
     # Pages of a model are called app_model_page; the others by their own name.
     parts = (name or "page").split("_")
-    key = arguments.get("object_id", arguments.get("pk", ""))
-    if kind:
-        key = next(iter(arguments.values()), "")
+    # The first thing that an address names is what the page is about.
+    key = next(iter(arguments.values()), "")
     user = request.user if isinstance(request.user, User) else None
     refusals.write(
         action="page.refused",
