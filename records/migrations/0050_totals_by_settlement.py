@@ -28,15 +28,10 @@ ONCE = {
     "platformtotal": ("platform_total_once", PLATFORM),
 }
 # Nobody writes an order and nobody folds while this runs. Sums of two currencies cannot be told apart afterwards,
-# so nothing of the old totals is kept: every order is counted anew.
-EMPTY = """
+# so nothing of the old totals is kept: the recount empties them and counts every order anew.
+LOCK = """
 LOCK TABLE records_payment, records_payout IN SHARE ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock(7421001);
-DELETE FROM records_orderdelta;
-DELETE FROM records_orderhourtotal;
-DELETE FROM records_orderdaytotal;
-DELETE FROM records_ordertotal;
-DELETE FROM records_platformtotal;
 """
 
 
@@ -80,7 +75,7 @@ class Migration(migrations.Migration):
     dependencies = [("records", "0041_settlement_rules")]
 
     operations = [
-        migrations.RunSQL(EMPTY),
+        migrations.RunSQL(LOCK),
         *_columns(),
         *_keys(),
         *_indexes(),
