@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -67,6 +68,12 @@ def test_one_of_finance_asks_and_another_approves(client: Client, finance: User)
         Decimal("7.47"), second, "because", act.request_id,
     )  # fmt: skip
     assert made.valid_from >= before
+    page = client.get(f"/admin/operations/act/{act.pk}/change/")
+    said = [(str(label), str(value)) for label, value in page.context["evidence"]]
+    assert said == [
+        ("one unit of", "MTC"), ("costs in", "CNY"), ("rate", "7.47"), ("in force from", "its approval"),
+    ]  # fmt: skip
+    assert "What was asked for" in page.content.decode()
     assert AuditRow.objects.get(action="exchangerate.create", user=second).reason == "because"
     assert rates.at(base="MTC", quote="CNY", moment=clock.now()) == Decimal("7.47")
 
@@ -87,7 +94,7 @@ def test_a_planned_rate_begins_when_it_says(client: Client, finance: User, appro
     [
         ({"rate": "0"}, "rate"), ({"rate": "-1"}, "rate"), ({"rate": "1e3"}, "rate"),
         ({"rate": "７"}, "rate"), ({"rate": "0.0000000000000000001"}, "rate"),
-        ({"quote": "MTC"}, "quote"), ({"base": "XXX"}, "base"), ({"reason": ""}, "reason"),
+        ({"quote": "MTC"}, "quote"), ({"base": "QQQ"}, "base"), ({"reason": ""}, "reason"),
         ({"valid_from": "2001-01-01T00:00"}, "valid_from"), ({"valid_from": "tomorrow"}, "valid_from"),
     ],
 )  # fmt: skip
@@ -106,7 +113,7 @@ def test_a_bad_rate_is_told_beside_its_field_and_kept_on_the_page(
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"rate": "0"}, "rate"), ({"rate": "7,4"}, "rate"), ({"rate": ""}, "rate"), ({"base": "XXX"}, "base"),
+        ({"rate": "0"}, "rate"), ({"rate": "7,4"}, "rate"), ({"rate": ""}, "rate"), ({"base": "QQQ"}, "base"),
         ({"quote": "MTC"}, "quote"), ({"valid_from": "soon"}, "valid_from"),
         ({"valid_from": "2099-01-01T00:00:00"}, "valid_from"),
         ({"valid_from": "2001-01-01T00:00:00+00:00"}, "valid_from"), ({"more": "1"}, "evidence"),
@@ -156,6 +163,40 @@ def test_the_database_takes_no_rate_of_a_person_without_its_act_p6(
     names = {"exchange_rate_has_act", "exchange_rate_once_for_act"}
     assert transactions.constraint_name(refusal.value) in names  # type: ignore[arg-type, operator]
     assert ExchangeRate.objects.count() == count
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"rate": Decimal(8)}, {"base": "USDC"}, {"quote": "HKD"}, {"valid_from": 1}, {"user": "finance"},
+        {"request_id": "r2"},
+    ],
+)  # fmt: skip
+def test_the_database_takes_of_an_act_only_the_rate_that_was_approved_p6(
+    finance: User, approver: User, owner_connection: psycopg.Connection, changes: dict[str, Any]
+) -> None:
+    act = decide(asked(finance, base="USDT"), approver)
+    assert act.decided_at is not None
+    # Out of the way of the unique request id, which would stop every second rate of the act before the look.
+    owner_connection.execute("ALTER TABLE channels_exchangerate DISABLE TRIGGER USER")
+    owner_connection.execute("DELETE FROM channels_exchangerate")
+    owner_connection.execute("ALTER TABLE channels_exchangerate ENABLE TRIGGER USER")
+    row: dict[str, Any] = {
+        "base": "USDT", "quote": "CNY", "rate": Decimal("7.47"), "request_id": "r1", "reason": "again",
+        "now": act.decided_at, "user": approver, **changes,
+    }  # fmt: skip
+    if "valid_from" in changes:
+        row["valid_from"] = act.decided_at + timedelta(seconds=1)
+    if "user" in changes:
+        row["user"] = finance
+    if not changes:
+        assert rates.add(**row).rate == Decimal("7.47")
+        return
+    with pytest.raises(IntegrityError) as refusal:
+        rates.add(**row)
+    assert transactions.constraint_name(refusal.value) == "exchange_rate_has_act"
+    assert ExchangeRate.objects.count() == 0
 
 
 def test_a_rate_whose_moment_has_passed_is_refused_and_can_be_rejected(
@@ -217,7 +258,7 @@ def test_nobody_adds_changes_or_deletes_a_rate_alone(client: Client, name: str) 
     assert ExchangeRate.objects.get().rate == Decimal("7.47")
 
 
-@pytest.mark.parametrize("pair", ["MTC", "MTC-", "MTC-XXX", "MTC-MTC", "x" * 70])
+@pytest.mark.parametrize("pair", ["MTC", "MTC-", "MTC-QQQ", "MTC-MTC", "x" * 70])
 def test_a_pair_that_is_none_is_not_found(client: Client, finance: User, pair: str) -> None:
     client.force_login(finance)
     assert client.get(f"/admin/acts/add_rate/{pair}/").status_code == 404

@@ -57,7 +57,7 @@ def test_mistakes_stand_in_a_table_that_fits_the_screen(
 ) -> None:
     factories.make_approver()
     file = tmp_path / "banks.csv"
-    file.write_text(f"id,code,name,currency\nBK0401,KBZ,{'x' * 900},XXX\nBK0001,,,THB\n")
+    file.write_text(f"id,code,name,currency\nBK0401,KBZ,{'x' * 900},QQQ\nBK0001,,,THB\n")
     with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
         page = visit.page
         visit.sign_in("approver")

@@ -106,7 +106,7 @@ def test_every_mistake_is_named_by_sheet_row_column_value_and_reason_and_nothing
     before = state()
     page = tried(client, BANKS, book(
         ["id", "code", "name", "currency", "is_open"],
-        ["BK0401", "KBZ", "Kanbawza Bank", "XXX", "perhaps"],
+        ["BK0401", "KBZ", "Kanbawza Bank", "QQQ", "perhaps"],
         ["BK0001", "", "", "THB", ""],
         ["", "A", "B", "CNY", ""],
         ["BK0402", "ABC", "Another", "CNY", ""],
@@ -117,7 +117,7 @@ def test_every_mistake_is_named_by_sheet_row_column_value_and_reason_and_nothing
     ))  # fmt: skip
     assert page.status_code == 422
     assert faults(page) == [
-        ("Sheet", 2, "Currency", "XXX", "There is no currency “XXX”."),
+        ("Sheet", 2, "Currency", "QQQ", "There is no currency “QQQ”."),
         ("Sheet", 2, "Open", "perhaps", "Write yes or no."),
         ("Sheet", 3, "Currency", "THB", "A bank keeps its currency. Make another bank for another currency."),
         ("Sheet", 4, "Bank id", "", "This is required."),

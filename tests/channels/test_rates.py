@@ -75,7 +75,7 @@ def test_the_rate_is_found_by_the_index() -> None:
         ({"rate": Decimal("NaN")}, "rate"),
         ({"rate": Decimal("1e-19")}, "rate"),
         ({"rate": Decimal(10) ** 20}, "rate"),
-        ({"base": "XXX"}, "base"),
+        ({"base": "QQQ"}, "base"),
         ({"quote": "MTC"}, "quote"),
         ({"reason": "  "}, "reason"),
         ({"reason": "x" * 501}, "reason"),

@@ -75,7 +75,7 @@ def test_create_merchant_prints_the_pair_of_another_api_when_asked() -> None:
 def test_create_merchant_refuses_a_settlement_currency_that_is_none() -> None:
     factories.make_channel("sandbox")
     with pytest.raises(CommandError, match="settlement_currency"):
-        run(*CREATE, "--settlement-currency", "XXX")
+        run(*CREATE, "--settlement-currency", "QQQ")
     assert not Merchant.objects.exists()
 
 

@@ -181,7 +181,7 @@ def test_an_amount_quoted_in_units_is_kept_beside_its_price(abroad: Desk) -> Non
     with pytest.raises(errors.InvalidInput, match="decimals"):
         abroad.deposit("1.001", quoted_in="MTC")
     with pytest.raises(errors.InvalidInput):
-        abroad.deposit("1", quoted_in="XXX")
+        abroad.deposit("1", quoted_in="QQQ")
 
 
 def test_the_order_page_explains_the_price_and_finds_the_fee_right(abroad: Desk, client: Client) -> None:

@@ -23,14 +23,14 @@ from tests.support.scripted_upstream import NAME, ScriptedUpstream, accepted, up
 __all__ = ["upstream"]
 
 
-def refused(caller: Caller, code: str, words: str, path: str = "/v1/payments", **changes: object) -> None:
-    """Assert the code and its words, and that nothing was written."""
+def refused(caller: Caller, code: str, path: str = "/v1/payments", **changes: object) -> str:
+    """Return the words of a refusal, asserting its code and that nothing was written."""
     params = caller.payout(**changes) if "payouts" in path else caller.payment(**changes)
     answer = caller.post(path, params)
     assert (answer["error_code"], answer.get("data")) == (code, None), answer
-    assert words in answer["error_msg"], answer
     assert not Payment.objects.exists()
     assert not Payout.objects.exists()
+    return str(answer["error_msg"])
 
 
 def test_0002_names_every_missing_field_at_once(caller: Caller) -> None:
@@ -62,12 +62,12 @@ def test_0002_names_the_missing_platform_id_with_the_rest(caller: Caller) -> Non
 
 def test_0003_service_closed(caller: Caller) -> None:
     Service.objects.filter(pk="SVC0001").update(status="closed")
-    refused(caller, "0003", "closed")
+    assert "closed" in refused(caller, "0003")
 
 
 def test_0003_merchant_disabled_once_it_has_proved_who_it_is(caller: Caller) -> None:
     Merchant.objects.filter(pk=caller.merchant.pk).update(status="disabled")
-    refused(caller, "0003", "disabled")
+    assert "disabled" in refused(caller, "0003")
     assert caller.get("/v1/payments")["error_code"] == "0003"
     assert caller.get("/v1/payments", token="x" * 40)["error_code"] == "0006"
 
@@ -109,29 +109,29 @@ def test_0007_for_the_state_behind_an_unknown_link(caller: Caller) -> None:
 
 
 def test_0009_unknown_service_or_of_the_other_direction(caller: Caller) -> None:
-    refused(caller, "0009", "does not exist", service_id="SVC9999")
-    refused(caller, "0009", "does not exist", service_id="SVC0004")
-    refused(caller, "0009", "does not exist", "/v1/payouts", service_id="SVC0001")
+    assert "does not exist" in refused(caller, "0009", service_id="SVC9999")
+    assert "does not exist" in refused(caller, "0009", service_id="SVC0004")
+    assert "does not exist" in refused(caller, "0009", "/v1/payouts", service_id="SVC0001")
 
 
 def test_0010_service_not_activated(caller: Caller) -> None:
-    refused(caller, "0010", "not activated", service_id="SVC0010")
+    assert "not activated" in refused(caller, "0010", service_id="SVC0010")
 
 
 def test_0011_no_channel(caller: Caller) -> None:
     Channel.objects.update(status="disabled")
-    refused(caller, "0011", "channel")
+    assert "channel" in refused(caller, "0011")
 
 
 def test_0011_no_exchange_rate_to_the_wallets_currency(channel: str) -> None:
     abroad = Caller(factories.make_merchant("Abroad", channels=[channel], settlement_currency="MTC"))
-    refused(abroad, "0011", "1 MTC in CNY")
+    assert "1 MTC in CNY" in refused(abroad, "0011")
 
 
 def test_0012_unknown_bank_by_each_of_its_names(caller: Caller) -> None:
     for name in ("bank_id", "bank_code", "bank_name"):
-        refused(caller, "0012", "bank", **{name: "NOBANK"})
-    refused(caller, "0012", "bank", "/v1/payouts", bank_code="KBANK")
+        assert "bank" in refused(caller, "0012", **{name: "NOBANK"})
+    assert "bank" in refused(caller, "0012", "/v1/payouts", bank_code="KBANK")
 
 
 def test_0013_when_the_upstream_refuses_and_again_on_a_repeat(caller: Caller, sandbox: Sandbox) -> None:
@@ -161,13 +161,13 @@ def test_0014_on_every_repeat_for_merchants_set_so(caller: Caller) -> None:
 
 def test_0015_another_merchants_wallet_does_not_exist(caller: Caller, other_caller: Caller) -> None:
     theirs = other_caller.wallets[0].pk
-    refused(caller, "0015", "does not exist", "/v1/payouts", platform_channel_id=theirs)
-    refused(caller, "0015", "does not exist", "/v1/payouts", platform_channel_id="PFC99999999")
+    assert "does not exist" in refused(caller, "0015", "/v1/payouts", platform_channel_id=theirs)
+    assert "does not exist" in refused(caller, "0015", "/v1/payouts", platform_channel_id="PFC99999999")
 
 
 def test_0016_a_fee_type_nobody_knows(caller: Caller) -> None:
     MerchantService.objects.filter(merchant=caller.merchant).update(fee_type="surprise")
-    refused(caller, "0016", "fee")
+    assert "fee" in refused(caller, "0016")
 
 
 def test_0017_when_the_upstream_refuses_a_payout_and_the_money_is_free_again(
@@ -185,12 +185,12 @@ def test_0017_when_the_upstream_refuses_a_payout_and_the_money_is_free_again(
 
 
 def test_0018_insufficient_balance(caller: Caller) -> None:
-    refused(caller, "0018", "balance", "/v1/payouts")
+    assert "balance" in refused(caller, "0018", "/v1/payouts")
 
 
 def test_0019_only_for_services_set_to_require_the_wallet(caller: Caller) -> None:
     Service.objects.filter(pk="SVC0004").update(requires_merchant_channel=True)
-    refused(caller, "0019", "must be named", "/v1/payouts")
+    assert "must be named" in refused(caller, "0019", "/v1/payouts")
 
 
 @pytest.mark.parametrize("path", ["v3/payments", "v0/payouts", "v1/payments/abc", "v1/payouts/abc"])
@@ -243,13 +243,13 @@ def test_0023_other_methods(db: None, method: str, path: str) -> None:
 
 def test_0026_last_number_where_the_service_needs_it(caller: Caller) -> None:
     Service.objects.filter(pk="SVC0001").update(requires_last_number=True)
-    refused(caller, "0026", "last_number")
+    assert "last_number" in refused(caller, "0026")
     assert caller.post("/v1/payments", caller.payment(last_numbers=["12345"]))["error_code"] == "0000"
 
 
 def test_0027_addresses_not_on_the_list(caller: Caller) -> None:
     AllowedAddress.objects.create(merchant=caller.merchant, network="203.0.113.0/24")
-    refused(caller, "0027", "127.0.0.1")
+    assert "127.0.0.1" in refused(caller, "0027")
     assert caller.get("/v1/payments")["error_code"] == "0027"
     inside = caller.get("/v1/payments", REMOTE_ADDR="203.0.113.7")
     assert inside["error_code"] == "0000"
@@ -257,8 +257,8 @@ def test_0027_addresses_not_on_the_list(caller: Caller) -> None:
 
 def test_0028_and_0029_say_the_range_and_which_limit_binds(caller: Caller) -> None:
     Channel.objects.update(payment_lower_bound=100, payment_upper_bound=1000)
-    refused(caller, "0028", "100 – 1,000 CNY", amount=9999)
-    refused(caller, "0029", "both bounds: channel", amount=100001)
+    assert "100 – 1,000 CNY" in refused(caller, "0028", amount=9999)
+    assert "both bounds: channel" in refused(caller, "0029", amount=100001)
 
 
 @pytest.mark.parametrize("path", ["/v2/payments/x", "/v2/payouts/x", "/v2/payouts/a%00b", "/v2/payouts/%F0"])
@@ -309,7 +309,7 @@ def test_0025_when_a_wallet_has_lost_an_account(caller: Caller, owner_connection
     fund(caller)
     owner_connection.execute("ALTER TABLE records_account DISABLE TRIGGER USER")
     owner_connection.execute("DELETE FROM records_account WHERE kind = 'frozen'")
-    refused(caller, "0025", "no accounts", "/v1/payouts")
+    assert "no accounts" in refused(caller, "0025", "/v1/payouts")
     assert BalanceRecord.objects.filter(account__kind="available").count() == 1
 
 
