@@ -6,7 +6,7 @@ A column says how it is read from a row, how a list shows it, who may see it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -112,8 +112,9 @@ def rows(queryset: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
 def body(page: Sequence[Any], columns: Sequence[Column], *, unit: str = "", query: str = "") -> SafeString:
     """Return the rows of a list's table.
 
-    `unit` is the currency that the headings name, so that cells need not; `query` goes with the address of
-    each row's page, so that the page knows its neighbours in the list.
+    `unit` is the currency that the headings name, so that cells need not. Without one a row names the
+    currency of its first amount, and again where it changes from one amount to the next. `query` goes with
+    the address of each row's page, so that the page knows its neighbours in the list.
     """
     # A page has a thousand cells: what is the same in a column is written once.
     openings = [_opening(each) for each in columns]
@@ -121,8 +122,8 @@ def body(page: Sequence[Any], columns: Sequence[Column], *, unit: str = "", quer
         "\n".join(
             f'<tr data-href="{escape(address(row, columns, query=query))}">'
             + "".join(
-                f"{opening}{conditional_escape(_shown(each, row, unit, query))}</td>"
-                for opening, each in zip(openings, columns, strict=True)
+                f"{opening}{conditional_escape(shown)}</td>"
+                for opening, shown in zip(openings, _cells(row, columns, unit, query), strict=True)
             )
             + "</tr>"
             for row in page
@@ -144,11 +145,18 @@ def _opening(column: Column) -> str:
     return format_html('<td data-label="{}"{}>', column.heading, named)
 
 
-def _shown(column: Column, row: Any, unit: str, query: str) -> Any:
-    if column.opens is not None:
-        url = f"{column.opens(row)}{query}"
-        return admin_columns.identified(column.reader(row), url=url, is_main=True)
-    return (column.show_bare if unit and column.show_bare else column.show)(row)
+def _cells(row: Any, columns: Sequence[Column], unit: str, query: str) -> Iterator[Any]:
+    said = unit
+    for each in columns:
+        if each.opens is not None:
+            url = f"{each.opens(row)}{query}"
+            yield admin_columns.identified(each.reader(row), url=url, is_main=True)
+        elif each.show_bare is None or each.reader(row) is None:
+            yield each.show(row)
+        else:
+            own = unit or str(getattr(each.unit(row), "pk", ""))
+            yield each.show_bare(row) if own == said else each.show(row)
+            said = own
 
 
 def unit_of(page: Sequence[Any], columns: Sequence[Column]) -> str:

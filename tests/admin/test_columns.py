@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from channels.models import Currency
 from diamondpay.lib import columns
 from diamondpay.lib.columns import FileType
 from diamondpay.models import Preference, User
@@ -167,3 +169,25 @@ def test_a_choice_is_refused_without_the_right_to_the_list(client: Client) -> No
     assert client.post("/admin/lists/nonsense/columns/", {"column": ["id"]}).status_code == 404
     assert client.get(CHOICE).status_code == 405
     assert not Preference.objects.exists()
+
+
+def test_a_row_names_its_currency_once_and_again_where_it_changes(boss: User) -> None:
+    amounts = columns.chosen(
+        record_columns.of("payment"), ("requested_amount", "actual_amount", "fee", "credited_amount")
+    )
+    cny, mtc = Currency(pk="CNY", exponent=2), Currency(pk="MTC", exponent=2)
+    hundred, nothing = Decimal(100), None
+    rows = [
+        Payment(currency=cny, settlement_currency=own, requested_amount=hundred, actual_amount=actual,
+                fee=fee, credited_amount=fee)
+        for own, actual, fee in ((cny, hundred, hundred), (mtc, hundred, hundred), (mtc, nothing, hundred))
+    ]  # fmt: skip
+    html = columns.body(rows, amounts)
+    named = [re.findall(r"<small( class=\"unit\")?>(\w+)</small>", row) for row in html.split("</tr>")]
+    bare = ' class="unit"'
+    assert named == [
+        [("", "CNY"), (bare, "CNY"), (bare, "CNY"), (bare, "CNY")],
+        [("", "CNY"), (bare, "CNY"), ("", "MTC"), (bare, "MTC")],
+        [("", "CNY"), ("", "MTC"), (bare, "MTC")],
+        [],
+    ]
