@@ -133,9 +133,8 @@ _PERIODS = {
 }
 _TABLES = (
     "records_payment", "records_statuschange", "records_posting", "records_balancerecord", *_PERIODS,
-    "records_platformtotal", "records_amounttotal",
+    "records_platformtotal", "records_summarytotal", "records_amounttotal",
 )  # fmt: skip
-_TABLES += ("records_platformtotal", "records_amounttotal")
 
 
 def load(place: Place, *, model: Payment, count: int) -> None:

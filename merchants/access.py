@@ -67,6 +67,7 @@ _HIDDEN = frozenset(
         "merchants.signedcall",
         "records.upstreamcallback",
         "records.platformtotal",
+        "records.summarytotal",
         "records.accountdelta",
         "records.accounttotal",
         "operations.act",

@@ -88,6 +88,7 @@ CHECKS = (
     Check("A2", "check_totals_of_orders", _("Totals by hour equal the orders.")),
     Check("A2", "check_totals_agree_with_each_other", _("Totals by day and of all time agree.")),
     Check("A2", "check_totals_of_platform", _("The platform's totals are the sums of the merchants'.")),
+    Check("A2", "check_totals_of_summaries", _("The summaries are the sums of the merchants' totals.")),
     Check("A2", "check_totals_of_amounts", _("Totals by amount equal the orders.")),
     Check("A2", "check_totals_of_accounts", _("System accounts' totals equal their entries.")),
 )

@@ -2,7 +2,8 @@
 
 Totals hold what has been folded, deltas what has not yet; both are read in one statement. The ends of a
 range that fall inside an hour are counted in the book itself. What a single merchant has stands in totals by
-merchant; what all have together in totals of the platform, which have far fewer rows.
+merchant; what all have together in totals of the platform, which have far fewer rows; and what asks for no
+service and no channel in summaries, which have fewer still.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ _BOOK_SUMS = {
     f" CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
 }
 _REFERENCES = ("merchant", "service", "channel", "currency", "settlement_currency")
+# Where a range is looked up: by service and channel for all merchants or for each, or for neither.
+_PLATFORM: Final = "records_platformtotal"
+_SUMMARY: Final = "records_summarytotal"
+_MERCHANTS: Final = ""
 _LAST_AMOUNT = {PAYMENTS: "credited_amount", PAYOUTS: "debited_amount"}
 _SUMS = ", ".join(MEASURES)
 _NAMES = ("currency", "settlement_currency", "status")
@@ -128,7 +133,7 @@ def order_count(
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     elif start < end:
-        _add_cover(parts, periods.cover([start, end]), is_platform=False)
+        _add_cover(parts, periods.cover([start, end]), kept=_SUMMARY)
     rows = parts.run("SELECT coalesce(sum(order_count), 0) FROM ({parts}) AS parts")
     return int(rows[0][0]) if rows else 0
 
@@ -167,7 +172,6 @@ def figures(
         kind=kind, merchants=merchants, services=services, channels=channels, currencies=currencies,
         statuses=statuses, settled=settled, is_test=is_test,
     )  # fmt: skip
-    is_platform = merchants is None and "merchant" not in group_by
     keys = [_key(name) for name in group_by]
     parts = _Parts(
         wanted=wanted,
@@ -179,7 +183,7 @@ def figures(
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     else:
-        _add_cover(parts, periods.cover(edges, has_days=step != "hour"), is_platform=is_platform)
+        _add_cover(parts, periods.cover(edges, has_days=step != "hour"), kept=_kept(wanted, group_by))
     rows = parts.run(_grouped(len(keys)))
     return [_figures(row, group_by, names) for row in rows]
 
@@ -280,14 +284,24 @@ def _read(name: str, value: Any, names: Sequence[date]) -> Any:
     return names[value - 1] if name in _PERIODS else value
 
 
-def _add_cover(parts: _Parts, pieces: periods.Cover, *, is_platform: bool) -> None:
-    """Read days and hours from the totals of the platform or of merchants, what is not folded, the ends."""
-    if is_platform:
-        parts.add("records_platformtotal", ranges=pieces.hours, where="grain = 'hour'", time="start")
-        parts.add("records_platformtotal", ranges=pieces.days, where="grain = 'day'", time="start")
-    else:
+def _kept(wanted: Filter, group_by: Sequence[str]) -> str:
+    """Return which totals have the fewest rows for what is asked."""
+    if wanted.merchants is None and "merchant" in group_by:
+        return _MERCHANTS
+    if wanted.services is None and wanted.channels is None and not {"service", "channel"} & set(group_by):
+        return _SUMMARY
+    return _PLATFORM if wanted.merchants is None else _MERCHANTS
+
+
+def _add_cover(parts: _Parts, pieces: periods.Cover, *, kept: str) -> None:
+    """Read days and hours from the totals that are `kept` for it, what is not folded, the ends."""
+    if kept == _MERCHANTS:
         parts.add("records_orderhourtotal", ranges=pieces.hours)
         parts.add("records_orderdaytotal", ranges=pieces.days, time="day")
+    else:
+        all_merchants = " AND merchant = ''" if kept == _SUMMARY and not parts.has_merchants else ""
+        for grain, ranges in (("hour", pieces.hours), ("day", pieces.days)):
+            parts.add(kept, ranges=ranges, where=f"grain = '{grain}'{all_merchants}", time="start")
     parts.add("records_orderdelta", ranges=pieces.folded)
     parts.add_book(pieces.book)
 
@@ -301,6 +315,11 @@ class _Parts:
         self._edges = list(edges[:-1])
         self._texts: list[str] = []
         self._parameters: list[Any] = []
+
+    @property
+    def has_merchants(self) -> bool:
+        """Whether only the orders of certain merchants are wanted."""
+        return self._wanted.merchants is not None
 
     def add(
         self,

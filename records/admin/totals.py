@@ -19,6 +19,7 @@ from records.models import (
     OrderHourTotal,
     OrderTotal,
     PlatformTotal,
+    SummaryTotal,
 )
 
 
@@ -75,6 +76,7 @@ class OrderDeltaAdmin(ReadOnlyAdmin):
 
 
 _platform = Columns(PlatformTotal)
+_summary = Columns(SummaryTotal)
 _amount = Columns(AmountTotal)
 
 
@@ -87,6 +89,20 @@ class PlatformTotalAdmin(ReadOnlyAdmin):
         _platform.computed(_kind, name="kind", label=_("kind")), "service", "channel", "currency",
         _platform.text("is_test"), "status", "order_count", _platform.number("requested_sum"),
         _platform.number("actual_sum"), _platform.number("fee_sum"), _platform.number("credited_sum"),
+    )  # fmt: skip
+    list_display_links = None
+
+
+@admin.register(SummaryTotal)
+class SummaryTotalAdmin(ReadOnlyAdmin):
+    """Totals of all services and channels together, of each merchant and of all, UTC."""
+
+    list_display = (
+        _summary.page("id", label=_("row")), _summary.text("grain"), _summary.full_moment("start"),
+        _summary.computed(_kind, name="kind", label=_("kind")), "merchant", "currency",
+        "settlement_currency", _summary.text("is_test"), "status", "order_count",
+        _summary.number("requested_sum"), _summary.number("actual_sum"), _summary.number("fee_sum"),
+        _summary.number("credited_sum"),
     )  # fmt: skip
     list_display_links = None
 

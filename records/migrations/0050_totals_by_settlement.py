@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.db import migrations, models
 from django.db.models import F, Q
 
-SQL = Path(__file__).resolve().parent.parent / "sql"
-SUBJECTS = ["totals", "totals_checks"]
 KEYS = ("kind", "merchant", "service", "channel", "currency", "settlement_currency", "is_test", "status")
 PLATFORM = (
     "grain",
@@ -27,8 +23,8 @@ ONCE = {
     "ordertotal": ("order_total_once", ("merchant", "kind", *KEYS[2:])),
     "platformtotal": ("platform_total_once", PLATFORM),
 }
-# Nobody writes an order and nobody folds while this runs. Sums of two currencies cannot be told apart afterwards,
-# so nothing of the old totals is kept: the recount empties them and counts every order anew.
+# Nobody writes an order and nobody folds while this runs. The functions, the checks and the recount that fills the
+# new columns come with the totals' last table, in 0051.
 LOCK = """
 LOCK TABLE records_payment, records_payout IN SHARE ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock(7421001);
@@ -79,6 +75,4 @@ class Migration(migrations.Migration):
         *_columns(),
         *_keys(),
         *_indexes(),
-        *(migrations.RunSQL((SQL / f"{subject}.sql").read_text(encoding="utf-8")) for subject in SUBJECTS),
-        migrations.RunSQL("SELECT records_recount_totals()"),
     ]

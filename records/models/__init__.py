@@ -25,6 +25,7 @@ from records.models.totals import (
     OrderHourTotal,
     OrderTotal,
     PlatformTotal,
+    SummaryTotal,
 )
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "SignType",
     "Source",
     "StatusChange",
+    "SummaryTotal",
     "UpstreamCall",
     "UpstreamCallback",
 ]

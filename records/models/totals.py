@@ -141,6 +141,44 @@ class PlatformTotal(models.Model):
         return f"{self.start} {self.order_count}"
 
 
+class SummaryTotal(models.Model):
+    """Totals of all services and channels together, by the hour and by the day (UTC).
+
+    An empty merchant stands for all of them. Most figures that people look at ask for no service and no
+    channel, and a platform with fifty pairs of them would add up fifty rows for one.
+    """
+
+    grain = models.CharField(_("length"), max_length=4, choices=Grain)
+    start = models.DateTimeField(_("start"))
+    kind = models.PositiveSmallIntegerField(_("kind"))
+    merchant = models.CharField(_("merchant"), max_length=16, blank=True)
+    currency = models.CharField(_("currency"), max_length=8)
+    settlement_currency = models.CharField(_("settlement currency"), max_length=8)
+    is_test = models.BooleanField(_("test orders"))
+    status = models.PositiveSmallIntegerField(_("status"))
+    order_count = models.BigIntegerField(_("orders"))
+    requested_sum = MoneyField(_("requested"))
+    actual_sum = MoneyField(_("actual"))
+    fee_sum = MoneyField(_("fee"))
+    credited_sum = MoneyField(_("credited"))
+
+    class Meta:
+        verbose_name = _("summary total")
+        verbose_name_plural = _("summary totals")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=[
+                    "grain", "kind", "merchant", "start", "currency", "settlement_currency", "is_test",
+                    "status",
+                ],
+                name="summary_total_once",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.start} {self.order_count}"
+
+
 class AmountTotal(models.Model):
     """How many orders were requested within an amount bucket, and how many of them succeeded.
 

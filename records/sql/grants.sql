@@ -10,7 +10,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO :app_role;
 -- Read only: the schema's own history, accounts, history of statuses, totals.
 REVOKE INSERT, UPDATE, DELETE ON
     django_migrations, records_account, records_statuschange, records_orderdelta, records_orderhourtotal, records_orderdaytotal,
-    records_ordertotal, records_platformtotal, records_amounttotal, records_accountdelta, records_accounttotal
+    records_ordertotal, records_platformtotal, records_summarytotal, records_amounttotal, records_accountdelta, records_accounttotal
 FROM :app_role;
 
 -- Written once.

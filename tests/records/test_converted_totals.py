@@ -260,6 +260,7 @@ def test_counting_anew_mends_totals_and_the_audit_finds_what_needs_it_a2(
     found = dict(checks.violations())
     assert found["check_totals_of_orders"] > 0
     assert found["check_totals_of_platform"] > 0
+    assert found["check_totals_of_summaries"] > 0
     owner_connection.execute(b"UPDATE records_orderdaytotal SET fee_sum = fee_sum + 1")
     owner_connection.execute(b"SELECT records_recount_totals()")
     assert checks.violations() == []
