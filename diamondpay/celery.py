@@ -35,6 +35,7 @@ _SECONDS_BY_TASK = {
     "diamondpay.tasks.tidy_sign_ins": 300,
     "operations.tasks.expire_acts": 60,
     "merchants.tasks.forget_signed_calls": 60,
+    "merchants.tasks.forget_api_calls": 60,
 }
 # A message is worth nothing once the next one is there, so a worker that stood still finds no backlog.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

@@ -338,13 +338,34 @@ REQUEST_TIME_SECONDS = environment.integer(
 # ---------------------------------------------------------------------------------------------------
 # APIs
 
-# Counted in the cache: by default each web process counts for itself, with Redis all count together.
+# Within a minute. Counted in Redis for all processes together where there is one, else by each for itself.
+_CALLS_MAX = 1_000_000
 API_CALLS_PER_MINUTE = environment.integer(
-    "DIAMONDPAY_API_CALLS_PER_MINUTE", default=6000, minimum=1, maximum=1_000_000
+    "DIAMONDPAY_API_CALLS_PER_MINUTE", default=6000, minimum=1, maximum=_CALLS_MAX
 )
-API_REFUSALS_PER_MINUTE = environment.integer(
-    "DIAMONDPAY_API_REFUSALS_PER_MINUTE", default=60, minimum=1, maximum=1_000_000
+
+
+def _calls_per_minute(name: str, default: int) -> int:
+    """Return a limit of its own, or what the limit of all calls makes of it."""
+    return environment.integer(name, default=min(default, _CALLS_MAX), minimum=1, maximum=_CALLS_MAX)
+
+
+API_CREATES_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_CREATES_PER_MINUTE", API_CALLS_PER_MINUTE)
+API_QUERIES_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_QUERIES_PER_MINUTE", API_CALLS_PER_MINUTE)
+# Several merchants may call through one address.
+API_ADDRESS_CREATES_PER_MINUTE = _calls_per_minute(
+    "DIAMONDPAY_API_ADDRESS_CREATES_PER_MINUTE", 2 * API_CREATES_PER_MINUTE
 )
+API_ADDRESS_QUERIES_PER_MINUTE = _calls_per_minute(
+    "DIAMONDPAY_API_ADDRESS_QUERIES_PER_MINUTE", 2 * API_QUERIES_PER_MINUTE
+)
+# Failed proofs: of an address, which is then not heard any more; and in the name of one key.
+API_REFUSALS_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_REFUSALS_PER_MINUTE", 60)
+API_KEY_REFUSALS_PER_MINUTE = _calls_per_minute(
+    "DIAMONDPAY_API_KEY_REFUSALS_PER_MINUTE", 5 * API_REFUSALS_PER_MINUTE
+)
+# Tests write the log where it is looked at, and leave no thread of it behind.
+REQUEST_LOG = environment.flag("DIAMONDPAY_REQUEST_LOG", default=not IS_TEST)
 CACHE_URL = environment.text("DIAMONDPAY_CACHE_URL")
 if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://")):
     raise ConfigurationError("DIAMONDPAY_CACHE_URL must start with redis:// or rediss://.")

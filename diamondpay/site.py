@@ -135,6 +135,15 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("merchants.merchantchannel", _("Merchant Channels")),
         ("merchants.servicebound", _("Service Boundaries")),
         ("merchants.credential", _("Keys")),
+        Link(
+            url_name="admin:own_keys", title=_("API Keys"),
+            permissions=("merchants.rotate_own_credential", "merchants.change_own_allowedaddress"),
+        ),
+        Link(
+            url_name="admin:own_callback_test", title=_("Test Callback"),
+            permissions=("merchants.test_own_callback",),
+        ),
+        ("merchants.apicall", _("Request Log")),
         ("merchants.allowedaddress", _("IP Allow-list")),
         ("merchants.membership", _("Merchant Users")),
     )),

@@ -24,6 +24,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "merchants.servicebound": ("merchant_channel__merchant",),
     "merchants.credential": ("merchant",),
     "merchants.allowedaddress": ("merchant",),
+    "merchants.apicall": ("merchant",),
     "merchants.membership": ("merchant",),
     "records.payment": ("merchant",),
     "records.payout": ("merchant",),
@@ -110,6 +111,9 @@ _DEEDS_OF_MEMBERS = frozenset(
         "operations.close_payment",
         "operations.resend_notification",
         "operations.resend_failed_notifications",
+        "merchants.rotate_own_credential",
+        "merchants.change_own_allowedaddress",
+        "merchants.test_own_callback",
     }
 )
 

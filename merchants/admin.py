@@ -18,7 +18,7 @@ from diamondpay.lib.admin_columns import Columns, Panel, link_to
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 from diamondpay.models import User
-from merchants import admin_forms, admin_keys, debug, imports
+from merchants import admin_calls, admin_forms, admin_keys, admin_own, debug, imports
 from merchants.models import (
     AllowedAddress,
     Credential,
@@ -28,6 +28,8 @@ from merchants.models import (
     MerchantService,
     ServiceBound,
 )
+
+__all__ = ["admin_calls", "admin_own"]
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "active": "success"}
 _TERMS_ARE_ACTS = _(
@@ -42,6 +44,10 @@ def _key_acts(credential: Credential) -> Any:
     return format_html('<a href="{}">{}</a>', end, gettext("End now"))
 
 
+def _scopes_of(credential: Credential) -> Any:
+    return ", ".join(str(scope.label) for scope in credential.scopes)
+
+
 def _keys_of(merchant: Merchant) -> QuerySet[Credential]:
     return Credential.objects.filter(merchant=merchant).order_by("-created_at", "-id")
 
@@ -50,6 +56,7 @@ _KEY_COLUMNS = (
     _credential.page("public_id"),
     _credential.text("api"),
     _credential.computed(lambda row: f"…{row.secret_tail}", name="secret_tail", label=_("secret ends with")),
+    _credential.computed(_scopes_of, name="scopes", label=_("may")),
     _credential.full_moment("created_at"),
     _credential.full_moment("ends_at"),
     _credential.full_moment("last_used_at"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_forms, destinations, ids
+from diamondpay.lib import addresses, admin_forms, destinations, ids
 
 
 class MerchantForm(admin_forms.LockedForm):
@@ -99,7 +98,7 @@ class AllowedAddressForm(admin_forms.LockedForm):
 
     def clean_network(self) -> str:
         """Write the network in its shortest form."""
-        return str(ipaddress.ip_network(str(self.cleaned_data["network"]).strip(), strict=True))
+        return str(addresses.network(str(self.cleaned_data["network"]), is_strict=True))
 
 
 class EndForm(forms.Form):

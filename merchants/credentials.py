@@ -7,6 +7,7 @@ secret is kept encrypted because signatures must be computed with it, the token 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +28,7 @@ PUBLIC_ID_LENGTH = 24
 PUBLIC_ID_LENGTH_MAX = 64
 OVERLAP_SECONDS = 24 * 3600
 OVERLAP_SECONDS_MAX = 30 * 24 * 3600
+ALL_SCOPES = tuple(Credential.Scope)
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 _CREDENTIAL = sql.Columns(Credential, table="credential", at=2)
@@ -114,8 +116,13 @@ def create(
     actor: str = "",
     address: str | None = None,
     reason: str = "",
+    scopes: Collection[str] = ALL_SCOPES,
 ) -> Created:
-    """Make one more credential; those that live go on living."""
+    """Make one more credential; those that live go on living. `scopes` are what it may do.
+
+    Raises: InvalidInput for no scope, or one that there is none of.
+    """
+    _check_scopes(scopes)
     key = crypto.random_key(KEY_LENGTH)
     token = crypto.random_key(TOKEN_LENGTH) if api == Credential.Api.GATEWAY else ""
     credential = Credential.objects.create(
@@ -126,6 +133,9 @@ def create(
         token_hash=hash_of(token) if token else None,
         secret_tail=key[-4:],
         created_at=now,
+        may_read=Credential.Scope.READ in scopes,
+        may_deposit=Credential.Scope.DEPOSIT in scopes,
+        may_payout=Credential.Scope.PAYOUT in scopes,
     )
     audit.write(
         action="credential.create",
@@ -152,18 +162,26 @@ def rotate(
     actor: str = "",
     address: str | None = None,
     reason: str = "",
+    scopes: Collection[str] = (),
+    only: Credential | None = None,
 ) -> Created:
     """Make a new credential and let those that live end after the overlap; one that ends sooner still does.
 
+    Without `scopes` the new one may do what those that end may do. `only` is the one that is replaced, where
+    the others go on living.
     Units: overlap in seconds; 0 ends the old ones at once.
-    Raises: InvalidInput for an overlap below 0 or above 30 days.
+    Raises: InvalidInput for an overlap below 0 or above 30 days, or a scope that there is none of;
+    NoCredential when `only` has ended.
     Locks: the merchant's row, so that two rotations at once do not leave each other's key without an end.
     """
     if not 0 <= overlap_seconds <= OVERLAP_SECONDS_MAX:
         raise errors.InvalidInput({"overlap_seconds": _("Give 0 to 2,592,000 seconds (30 days).")})
     Merchant.objects.select_for_update().get(pk=merchant.pk)
     ends_at = now + timedelta(seconds=overlap_seconds)
-    for old in live(merchant.pk, api, now):
+    replaced = [old for old in live(merchant.pk, api, now) if only is None or old.pk == only.pk]
+    if only is not None and not replaced:
+        raise NoCredential
+    for old in replaced:
         before = _told(old)
         old.ends_at = ends_at if old.ends_at is None else min(old.ends_at, ends_at)
         old.save(update_fields=["ends_at"])
@@ -179,7 +197,20 @@ def rotate(
             after=_told(old),
             reason=reason,
         )
-    return create(merchant=merchant, api=api, now=now, user=user, actor=actor, address=address, reason=reason)
+    told = {"user": user, "actor": actor, "address": address, "reason": reason}
+    return create(merchant=merchant, api=api, now=now, scopes=scopes or _scopes_of(replaced), **told)
+
+
+def _scopes_of(replaced: Iterable[Credential]) -> tuple[str, ...]:
+    """Return what the keys may do together: whoever replaces them can do no less and no more."""
+    held = {scope for old in replaced for scope in old.scopes}
+    return tuple(scope for scope in ALL_SCOPES if scope in held) or ALL_SCOPES
+
+
+def _check_scopes(scopes: Collection[str]) -> None:
+    if not scopes or not set(scopes) <= set(Credential.Scope.values):
+        words = _("Give one or more of: %(names)s.") % {"names": ", ".join(Credential.Scope.values)}
+        raise errors.InvalidInput({"scopes": words})
 
 
 @transactions.atomic_with_retries
@@ -316,5 +347,6 @@ def _told(credential: Credential) -> dict[str, object]:
         "api": credential.api,
         "key_id": credential.public_id,
         "secret_ends_with": credential.secret_tail,
+        "scopes": [str(scope) for scope in credential.scopes],
         "ends_at": credential.ends_at.isoformat() if credential.ends_at else "",
     }

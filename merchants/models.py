@@ -14,6 +14,21 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models import Channel, Currency, FeeType, Service
 from diamondpay.lib.fields import MoneyField
+from merchants.calls.models import ApiCall
+
+__all__ = [
+    "AllowedAddress",
+    "ApiCall",
+    "Credential",
+    "Membership",
+    "Merchant",
+    "MerchantChannel",
+    "MerchantService",
+    "ServiceBound",
+    "SignedCall",
+    "validate_network",
+    "validate_time_zone",
+]
 
 
 def validate_time_zone(value: str) -> None:
@@ -228,8 +243,14 @@ class Credential(models.Model):
     made.
 
     `secret_encrypted` holds the signing secret (it must be readable to verify); `token_hash` the keyed hash
-    of the token sent in the Authorization header, which is never stored in clear.
+    of the token sent in the Authorization header, which is never stored in clear. The scopes say what a call
+    with it may do; one switch each, so that the statement of every call reads plain columns.
     """
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read")
+        DEPOSIT = "deposit", _("Create deposits")
+        PAYOUT = "payout", _("Create payouts")
 
     class Api(models.TextChoices):
         GATEWAY = "gateway", _("Gateway API")
@@ -247,15 +268,34 @@ class Credential(models.Model):
     created_at = models.DateTimeField(_("created"), editable=False)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("Empty: until it is ended."))
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    may_read = models.BooleanField(_("may read"), default=True, db_default=True)
+    may_deposit = models.BooleanField(_("may create deposits"), default=True, db_default=True)
+    may_payout = models.BooleanField(_("may create payouts"), default=True, db_default=True)
 
     class Meta:
         verbose_name = _("credential")
         verbose_name_plural = _("credentials")
         ordering = ["-created_at", "-id"]
         indexes = [models.Index(fields=["merchant", "api"], name="credential_of_merchant")]
+        permissions = [
+            ("rotate_own_credential", _("Rotate and end the own merchant's keys")),
+            ("test_own_callback", _("Send the own merchant a test callback")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(may_read=True) | Q(may_deposit=True) | Q(may_payout=True),
+                name="credential_may_something",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.merchant_id} {self.api} …{self.secret_tail}"
+
+    @property
+    def scopes(self) -> tuple[Credential.Scope, ...]:
+        """What a call with this key may do, in the order of the scopes."""
+        held = zip(self.Scope, (self.may_read, self.may_deposit, self.may_payout), strict=True)
+        return tuple(scope for scope, is_held in held if is_held)
 
 
 class SignedCall(models.Model):
@@ -303,6 +343,7 @@ class AllowedAddress(models.Model):
     class Meta:
         verbose_name = _("allowed address")
         verbose_name_plural = _("IP allow-list")
+        permissions = [("change_own_allowedaddress", _("Change the own merchant's IP allow-list"))]
         constraints = [models.UniqueConstraint(fields=["merchant", "network"], name="allowed_address_once")]
 
     def __str__(self) -> str:

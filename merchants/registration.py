@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -64,6 +64,7 @@ def register(
     is_md5_allowed: bool = False,
     settlement_currency: str = "",
     apis: Sequence[str] = (),
+    scopes: Collection[str] = credentials.ALL_SCOPES,
     user: User | None = None,
     actor: str = "",
     address: str | None = None,
@@ -71,7 +72,8 @@ def register(
     """Create a merchant that can place orders at once.
 
     Shapes: services by id, channels by code, each once; a wallet is in its channel's currency, or in
-    `settlement_currency`. `apis` are those that get a key beside the gateway API's.
+    `settlement_currency`. `apis` are those that get a key beside the gateway API's; `scopes` are what every
+    one of these keys may do.
     Raises: InvalidInput naming everything that is wrong, each unknown service and channel too, before
     anything is written.
     """
@@ -101,7 +103,13 @@ def register(
         after=_told(merchant, found_services, wallets),
     )
     made_for = functools.partial(
-        credentials.create, merchant=merchant, now=now, user=user, actor=actor, address=address
+        credentials.create,
+        merchant=merchant,
+        now=now,
+        user=user,
+        actor=actor,
+        address=address,
+        scopes=scopes,
     )
     created = made_for(api=Credential.Api.GATEWAY)
     return Registered(

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from diamondpay.lib import clock
 from merchants import debug, signed_calls
+from merchants.calls import upkeep
 
 
 @shared_task(name="merchants.tasks.end_debug_mode")
@@ -18,3 +19,9 @@ def end_debug_mode(**_kwargs: object) -> None:
 def forget_signed_calls(**_kwargs: object) -> None:
     """Remove what protects against replays of calls whose timestamp is no longer accepted."""
     signed_calls.forget(now=clock.now())
+
+
+@shared_task(name="merchants.tasks.forget_api_calls")
+def forget_api_calls(**_kwargs: object) -> None:
+    """Remove from the request log what is older than 30 days."""
+    upkeep.forget(now=clock.now())

@@ -113,6 +113,7 @@ _EVIDENCE: dict[str, Any] = {
     "channel_order_no": _("upstream's order number"), "fee": _("fee"), "api": _("API"),
     "old_keys": _("keys that live now"), "base": _("one unit of"), "quote": _("costs in"), "rate": _("rate"),
     "valid_from": _("in force from"),
+    "scopes": _("the new key may"),
 }  # fmt: skip
 
 
@@ -125,6 +126,7 @@ _CHOICES: dict[tuple[str, str], Any] = {
     ("old_keys", "3600"): _("end in 1 hour"),
     ("old_keys", "86400"): _("end in 24 hours"),
     ("old_keys", "604800"): _("end in 7 days"),
+    **{("scopes", value): effects.scope_words(value) for value in effects.SCOPE_CHOICES},
 }
 
 

@@ -195,10 +195,11 @@ def _rotate_credential(act: Act, user: User, now: datetime) -> Outcome:
     """Make the new key and seal it for the person who asked; who approves never sees it."""
     merchant, api, old = Merchant.objects.get(pk=act.object_id), act.evidence["api"], act.evidence["old_keys"]
     told: dict[str, Any] = {"merchant": merchant, "api": api, "now": now, "user": user, "reason": act.reason}
+    scopes = tuple(filter(None, act.evidence.get("scopes", "").split(",")))
     if old == KEEP_OLD_KEYS:
-        created = credentials.create(**told)
+        created = credentials.create(**told, scopes=scopes or credentials.ALL_SCOPES)
     else:
-        created = credentials.rotate(**told, overlap_seconds=int(old))
+        created = credentials.rotate(**told, overlap_seconds=int(old), scopes=scopes)
     key = {
         "merchant": merchant.pk,
         "public_id": created.credential.public_id,

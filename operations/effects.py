@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 
 from channels import rates
-from diamondpay.lib import clock, money
+from diamondpay.lib import clock, errors, money
 from merchants import credentials
 from merchants.models import Credential, Merchant, MerchantChannel
 from operations import deeds, new_rates, terms
@@ -197,6 +199,20 @@ def term_words(row: Any, name: str, value: str) -> str:
     return f"{Decimal(value):,f} {terms.currency_of(row).pk}"
 
 
+# What a key may do, as an act asks for it: scopes joined by commas.
+SCOPE_CHOICES = tuple(
+    ",".join(chosen)
+    for count in (3, 2, 1)
+    for chosen in itertools.combinations(Credential.Scope.values, count)
+)
+
+
+def scope_words(scopes: str) -> errors.Words:
+    """Return the scopes of a key for reading, lazily."""
+    labels = [Credential.Scope(scope).label for scope in scopes.split(",")]
+    return format_lazy(", ".join(["{}"] * len(labels)), *labels)
+
+
 def _key(merchant: Merchant, evidence: Evidence) -> list[Change]:
     now = clock.now()
     live = len(credentials.live(merchant.pk, evidence["api"], now))
@@ -213,6 +229,9 @@ def _key(merchant: Merchant, evidence: Evidence) -> list[Change]:
             before=str(live), after=str(1 if old == "0" else live + 1),
         )
     ]  # fmt: skip
+    if evidence.get("scopes"):
+        may = str(scope_words(evidence["scopes"]))
+        rows.append(Change(label=_t("the new key may"), before="–", after=may))
     if live:
         rows.append(Change(label=_t("keys that live now"), before=_t("no end of ours"), after=end))
     return rows

@@ -243,9 +243,22 @@ RATE_ACTS: dict[str, tuple[str, ...]] = {
     FINANCE_STAFF: ("operations.ask_add_rate",),
 }
 
+# Came with the migration `0072_own_key_roles`. A merchant's users keep their own keys without asking us.
+OWN_KEYS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: ("merchants.view_apicall",),
+    OPERATIONS_STAFF: ("merchants.view_apicall",),
+    MERCHANT_USER: (
+        "merchants.view_apicall",
+        "merchants.rotate_own_credential",
+        "merchants.change_own_allowedaddress",
+        "merchants.test_own_callback",
+    ),
+}
+
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
     PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES, RATE_ACTS,
+    OWN_KEYS,
 )  # fmt: skip
 
 

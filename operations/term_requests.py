@@ -109,13 +109,23 @@ class KeyForm(ActForm):
         help_text=_("The person who asks fetches the new key from the page of the act, once, within a day."),
     )  # fmt: skip
 
+    scopes = forms.ChoiceField(
+        label=_("The new key may"), required=False,
+        choices=(
+            ("", _("do what the keys may that it replaces")),
+            *((value, effects.scope_words(value)) for value in effects.SCOPE_CHOICES),
+        ),
+    )  # fmt: skip
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.order_fields(["api", "old_keys"])
+        self.order_fields(["api", "old_keys", "scopes"])
 
 
 def _key_evidence(asked: Asked) -> dict[str, str]:
-    return {"api": asked.values["api"], "old_keys": asked.values["old_keys"]}
+    evidence = {"api": asked.values["api"], "old_keys": asked.values["old_keys"]}
+    scopes = asked.values.get("scopes") or ""
+    return {**evidence, "scopes": scopes} if scopes else evidence
 
 
 def _merchant_of(obj: Merchant | Credential) -> str:

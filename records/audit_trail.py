@@ -43,6 +43,9 @@ _WORDS: dict[str, Any] = {
     "user.recovery_codes_renewed": _("Recovery codes renewed"),
     "act.decide": _("Decide an act"),
     "act.request": _("Ask for an act"),
+    "allowedaddress.add": _("Place of calls added"),
+    "allowedaddress.remove": _("Place of calls taken off"),
+    "merchant.test_callback": _("Test callback sent"),
     "credential.revoked_use": _("API call with an ended key"),
 }
 _VERBS = {"create": _("Added: %s"), "change": _("Changed: %s"), "delete": _("Deleted: %s")}

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from merchants.api import throttles
 from tests.personas import acme, approver, auditor, clerk, finance, operator, rival
 from tests.support import book, clones
 
@@ -50,6 +51,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     left = midnight - now
     if left < _TEST_LENGTH_MAX:
         time.sleep(left.total_seconds() + 1)
+
+
+@pytest.fixture(autouse=True)
+def _counters_at_zero() -> None:
+    """Let no test use up the calls of the next one."""
+    throttles.forget()
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# The bits before the IPv4 address in an IPv4-mapped IPv6 address.
+_MAPPED_PREFIX = 96
 
 
 def client_address(request_meta: Mapping[str, object], trusted_proxy_count: int) -> str | None:
@@ -26,9 +29,21 @@ def in_networks(address: str | None, cidrs: Iterable[str]) -> bool:
 
     Raises: ValueError for a malformed entry of the list; a malformed address is simply not in it.
     """
-    networks = [ipaddress.ip_network(cidr.strip(), strict=False) for cidr in cidrs]
+    networks = [network(cidr) for cidr in cidrs]
     found = _parsed(address or "")
-    return found is not None and any(found in network for network in networks)
+    return found is not None and any(found in each for each in networks)
+
+
+def network(cidr: str, *, is_strict: bool = False) -> Network:
+    """Return a network; one of IPv4-mapped IPv6 addresses is the IPv4 network, as the addresses are.
+
+    Raises: ValueError for what is none, and, where that is asked for, one with host bits set.
+    """
+    found = ipaddress.ip_network(cidr.strip(), strict=is_strict)
+    mapped = found.network_address.ipv4_mapped if isinstance(found, ipaddress.IPv6Network) else None
+    if mapped is None or found.prefixlen < _MAPPED_PREFIX:
+        return found
+    return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_PREFIX))
 
 
 def _parsed(text: str) -> Address | None:

@@ -7,6 +7,7 @@ opaque words as keys and signatures are.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -23,6 +24,8 @@ READ_LENGTH_MAX = 16_384
 KEPT_LENGTH_MIN = 6
 
 _NESTED_MAX = 3
+# What is known of names is remembered: the same few come with every call.
+_NAME_COUNT_MAX = 2048
 _INDENT_MAX = 20
 _SECRET_PARTS = (
     "password", "passwd", "secret", "token", "authorization", "apikey", "signature", "credential", "cookie",
@@ -51,6 +54,9 @@ _TAG = re.compile(r"<(?P<name>[A-Za-z][\w.:\-]*+)(?P<between>[^<>]*+>)(?P<value>
 _FORM = re.compile(r"[\w.\-\[\]%+]++=[^&\s]*+(?:&[\w.\-\[\]%+]++=[^&\s]*+)*+&?")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],:]|[^\s"{}\[\],:]+|\s+', re.DOTALL)
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# The shortest word that `_OPAQUE` takes for a key; and what a shorter one must have to hide anything.
+_OPAQUE_LENGTH_MIN = 32
+_TELLING = re.compile(r"[=:<{\[]|\d(?:[ \-\u2010-\u2015]?\d){8}|[^\x20-\x7e\u00a0-\u2fff\u3001-\ud7ff]")
 _JSON_BEGINS = re.compile(r"(?m)^\s*[\[{]")
 
 
@@ -70,13 +76,73 @@ def readable(value: Any, *, keep: Collection[str] = (), length_max: int = TEXT_L
         text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
     if len(text) > READ_LENGTH_MAX:
         # Not through the middle of a number, whose first half would then look harmless.
-        end = READ_LENGTH_MAX
-        while end and (text[end - 1].isalnum() or text[end - 1] in "+/=-_ "):
-            end -= 1
-        text = text[:end]
+        text = _cut(text, READ_LENGTH_MAX)
     clean = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
     masked = _Mask(keep).text(clean)
     return masked if len(masked) <= length_max else masked[: length_max - 1] + "…"
+
+
+def compact(value: bytes | str, *, bytes_max: int) -> str:
+    """Return a body masked as `readable` does, on one line and at most so many bytes: for keeping it.
+
+    A whole JSON document goes a quick way, since this is done with every call of an API: values that cannot
+    hide anything are told by their length and signs, and nothing is looked at beyond what is kept.
+    """
+    text = value if isinstance(value, str) else value.decode(errors="replace")
+    if not text:
+        return ""
+    try:
+        document = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict | list):
+        shown = _kept_whole(document, length_max=bytes_max)
+    elif _is_dull(text):
+        shown = text
+    else:
+        # Behind what is kept much would be masked for nothing; a number is not cut in its middle.
+        shown = readable(_cut(text, 2 * bytes_max))
+    clean = "".join(shown.splitlines()).replace("\x00", "\ufffd")
+    return clean.encode(errors="replace")[:bytes_max].decode(errors="ignore")
+
+
+class _Number(str):
+    """A number of a JSON text by its digits, however many."""
+
+
+def _kept_whole(document: Any, *, length_max: int) -> str:
+    parts: list[str] = []
+    _Mask().put(parts, document, "", "", [length_max])
+    return "".join(parts)
+
+
+def _is_dull(text: str) -> bool:
+    """Say whether a text is too short and plain to hide a number, a key or a pair of name and value."""
+    return len(text) < _OPAQUE_LENGTH_MIN and _TELLING.search(text) is None
+
+
+def _cut(text: str, length_max: int) -> str:
+    if len(text) <= length_max:
+        return text
+    end = length_max
+    while end and (text[end - 1].isalnum() or text[end - 1] in "+/=-_ "):
+        end -= 1
+    return text[:end]
+
+
+@functools.lru_cache(maxsize=_NAME_COUNT_MAX)
+def _is_covered(name: str) -> bool:
+    """Say whether the name alone asks for a mask."""
+    return is_secret(name) or is_personal(name)
+
+
+@functools.lru_cache(maxsize=_NAME_COUNT_MAX)
+def _key(name: str) -> str:
+    """Return a field's name as it stands in JSON, masked where it looks like what it must not."""
+    return f"{_quoted(name if _is_dull(name) else _Mask().by_looks(name))}:"
+
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def is_secret(name: str) -> bool:
@@ -93,6 +159,7 @@ def is_personal(name: str) -> bool:
     return any(part in plain for part in _PERSONAL_PARTS) and not plain.endswith(_ABOUT_IT)
 
 
+@functools.lru_cache(maxsize=_NAME_COUNT_MAX)
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
@@ -140,6 +207,40 @@ class _Mask:
             return text
         return self.text(text, nested + 1)
 
+    def put(self, parts: list[str], node: Any, name: str, inherited: str, room: list[int]) -> None:
+        """Append a JSON document in pieces, masked, until there is no room for more.
+
+        `inherited` is a sensitive field around the node; `room` holds how many characters are left.
+        """
+        if room[0] < 0:
+            return
+        if isinstance(node, dict | list):
+            opened = inherited or (name if _is_covered(name) else "")
+            is_object = isinstance(node, dict)
+            between = "{" if is_object else "["
+            for member in node:
+                parts.append(between)
+                between = ","
+                if is_object:
+                    parts.append(_key(member))
+                    room[0] -= len(parts[-1])
+                self.put(
+                    parts, node[member] if is_object else member, member if is_object else name, opened, room
+                )
+                if room[0] < 0:
+                    return
+            parts.append(("}" if is_object else "]") if node else ("{}" if is_object else "[]"))
+        elif node is None or isinstance(node, bool):
+            parts.append({None: "null", True: "true", False: "false"}[node])
+        else:
+            # What a sensitive field holds is sensitive, whatever the fields inside it are called.
+            is_covered = _is_covered(name)
+            owner = name if is_covered or not inherited else inherited
+            text = str(node)
+            masked = text if not (is_covered or inherited) and _is_dull(text) else self.value(owner, text)
+            parts.append(masked if type(node) is _Number else _quoted(masked))
+        room[0] -= len(parts[-1]) + 1
+
     def _is_harmless(self, name: str, text: str) -> bool:
         plain = _plain(name)
         if plain.endswith("at") or any(part in plain for part in _TIME_PARTS):
@@ -153,7 +254,7 @@ class _Mask:
         for pair in text.split("&"):
             name, equals, value = pair.partition("=")
             name = unquote_plus(name)
-            lines.append(f"{self._by_looks(name)}{equals}{self.value(name, unquote_plus(value), nested)}")
+            lines.append(f"{self.by_looks(name)}{equals}{self.value(name, unquote_plus(value), nested)}")
         return "&\n".join(line for line in lines if line)
 
     def _document(self, text: str, nested: int) -> str:
@@ -178,7 +279,7 @@ class _Mask:
                 continue
             elif level.is_object and not level.is_value:
                 level.name = _unquoted(piece)
-                shown.append(self._by_looks(piece))
+                shown.append(self.by_looks(piece))
                 continue
             else:
                 shown.append(self._scalar(piece, level.name or level.inherited, level.inherited, nested))
@@ -200,7 +301,7 @@ class _Mask:
         """Mask what stands in lines, headers, tags and prose."""
         for shape in (_HEADER, _TAG, _PAIR):
             text = shape.sub(self._pair, text)
-        return "".join(self._by_looks(part) if is_open else part for is_open, part in self._parts(text))
+        return "".join(self.by_looks(part) if is_open else part for is_open, part in self._parts(text))
 
     def _parts(self, text: str) -> Iterator[tuple[bool, str]]:
         """Tell the numbers that stay whole, and UUIDs, from the rest."""
@@ -215,7 +316,8 @@ class _Mask:
             value = crypto.mask(value)
         return f"{'<' if found.re is _TAG else ''}{name}{between}{value}"
 
-    def _by_looks(self, text: str) -> str:
+    def by_looks(self, text: str) -> str:
+        """Mask what looks like a long number or a key, wherever it stands."""
         return _OPAQUE.sub(_opaque, _DIGITS.sub(_digits, text))
 
 

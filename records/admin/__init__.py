@@ -2,6 +2,7 @@
 
 from records.admin import (
     balances,
+    callback_test,
     export_pages,
     export_panel,
     exports,
@@ -18,6 +19,6 @@ from records.admin import (
 )
 
 __all__ = [
-    "balances", "export_pages", "export_panel", "exports", "home", "ledger", "list_pages",
+    "balances", "callback_test", "export_pages", "export_panel", "exports", "home", "ledger", "list_pages",
     "messages", "orders", "proofs", "reconciliation", "search", "statistics", "totals",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Protocol
 from records.dialects import gateway, transaction_request
 from records.models import Payment, Payout
 
-__all__ = ["Dialect", "get"]
+__all__ = ["Dialect", "get", "of_api"]
 
 
 class Dialect(Protocol):
@@ -82,3 +82,9 @@ def get(name: str) -> Dialect:
     Raises: KeyError for a name that no order can carry.
     """
     return _DIALECTS[name]
+
+
+def of_api(api: str) -> Dialect | None:
+    """Return the newest dialect of an API (`merchants.Credential.Api`), None where nobody is told in one."""
+    found = [dialect for dialect in _DIALECTS.values() if dialect.credential_api == api]
+    return found[-1] if found else None

@@ -19,6 +19,9 @@ REVOKE UPDATE, DELETE ON
     channels_exchangerate
 FROM :app_role;
 
+-- Written once, and removed when it is old.
+REVOKE UPDATE ON merchants_apicall FROM :app_role;
+
 -- Never removed, and only the columns that may move.
 REVOKE UPDATE, DELETE ON
     records_payment, records_payout, records_payoutattempt, records_upstreamcallback, records_notification,

@@ -32,7 +32,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from channels.models import Channel, ChannelService, ExchangeRate
 from diamondpay.models import Heartbeat, Preference, SavedView, User
 from merchants import access
-from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService, ServiceBound
+from merchants.models import (
+    AllowedAddress,
+    Credential,
+    Merchant,
+    MerchantChannel,
+    MerchantService,
+    ServiceBound,
+)
 from merchants.registration import Registered
 from operations import roles
 from operations.models import Act, BatchPayout
@@ -69,6 +76,8 @@ _BY_PREFIX = {
     "admin/lists/": SavedView,
     "admin/operations/batch-payout/": BatchPayout,
     "admin/people/": User,
+    "admin/own-keys/": Credential,
+    "admin/own-addresses/": AllowedAddress,
 }
 # What each act is done to.
 _ACTS: dict[str, type[models.Model]] = {
@@ -112,11 +121,9 @@ _NUMBERS = {
 }
 _QUERIES = {
     "admin:autocomplete": {
-        "app_label": "merchants",
-        "model_name": "merchantservice",
-        "field_name": "service",
+        "app_label": "merchants", "model_name": "merchantservice", "field_name": "service",
     },
-}
+}  # fmt: skip
 # One handler for all: the test client would build the middleware anew for each, and keep every context.
 _factory = RequestFactory()
 _handler = ClientHandler(enforce_csrf_checks=False)
@@ -273,6 +280,7 @@ def _argument(name: str, model: Any, world: World) -> str:
         "rest": "nowhere",
         "content_type_id": "1",
         "name": "merchant",
+        "merchant_id": str(world.acme.merchant.pk),
     }
     if name in fixed:
         return fixed[name]

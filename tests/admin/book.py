@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from channels.upstreams import base
 from diamondpay.lib import clock, crypto, uploads
 from diamondpay.models import User
-from merchants.models import Merchant, MerchantChannel
+from merchants.models import ApiCall, Merchant, MerchantChannel
 from merchants.registration import Registered
 from operations import approvals, placement
 from operations.models import Act, FormToken
@@ -150,6 +150,7 @@ def fill(owner: Registered, other: Registered, user: User, *, start: int, count:
             request_id=f"act-{key}", user=user, now=now,
         )  # fmt: skip
         proof(sent, user)
+        call(owner, key)
     FormToken.objects.create(
         token=crypto.random_key(32), user=user, act="close", object_id=owner.merchant.pk, used_at=clock.now()
     )
@@ -165,6 +166,16 @@ def proof(payout: Payout, user: User) -> Proof:
     return proofs.keep(
         order=payout, file=file, uploaded_sha256="0" * 64, note="bank slip",
         request_id=f"proof-{payout.payout_id}", user=user, address=None, now=clock.now(),
+    )  # fmt: skip
+
+
+def call(owner: Registered, key: str) -> ApiCall:
+    """Write into the request log that the merchant asked for one of its orders."""
+    return ApiCall.objects.create(
+        merchant=owner.merchant, credential=owner.credential, is_proved=True, api="gateway", method="GET",
+        path=f"/gateway/api/v2/payments/D-{key}", address="203.0.113.7", status=200, code="0000",
+        duration_ms=12, request="", answer=f'{{"error_code":"0000","data":{{"payment_cl_id":"D-{key}"}}}}',
+        lost_before=0, created_at=clock.now(),
     )  # fmt: skip
 
 

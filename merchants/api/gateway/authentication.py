@@ -16,9 +16,9 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import addresses, errors, signing
+from diamondpay.lib import errors, signing
 from merchants import credentials, revoked
-from merchants.api import strict_json, throttles
+from merchants.api import guard, strict_json
 from merchants.api.gateway.errors import ApiError, MalformedFields
 from merchants.models import Credential, Merchant
 from records.models import SignType
@@ -57,13 +57,14 @@ def signed_call(
     *,
     known_names: Collection[str],
     required_names: Collection[str],
+    scope: Credential.Scope,
     on_known: OnKnown,
 ) -> SignedCall:
     """Read a POST and find out who signed it; `on_known` hears who it is before anything is refused.
 
-    Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; MerchantDisabled.
+    Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; AddressNotAllowed; MerchantDisabled;
+    ScopeMissing.
     """
-    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
     params = strict_json.parse(_body(request))
     if not params.get("platform_id"):
         missing = [name for name in required_names if params.get(name) in (None, "")]
@@ -73,23 +74,24 @@ def signed_call(
         raise ApiError("0002", _("sign_type: must be MD5 or HMAC-SHA256"))
     _refuse_ambiguity(params, known_names)
     caller = credentials.caller_by_id(_platform_id(params), api=Credential.Api.GATEWAY)
-    throttles.check_refusals(address=address, now=caller.now)
     credential = _signer(caller, params, str(sign_type))
     if credential is None:
-        throttles.count_refusal(address=address, now=caller.now)
+        merchant_id = caller.merchant.pk if caller.merchant is not None else ""
+        guard.failed(request, named=_platform_id(params), merchant_id=merchant_id)
         revoked.note_signature(
             merchant_id=_platform_id(params),
             api=Credential.Api.GATEWAY,
             is_signer=lambda secret: signing.verify(params, secret, str(sign_type), params.get("sign")),
-            address=address,
+            address=guard.of(request).address,
             now=caller.now,
         )
         raise ApiError("0004")
+    guard.proved(request, credential)
     on_known(credential, str(params["sign"]))
     merchant = credential.merchant
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
         raise ApiError("0004", _("MD5 is not switched on for this merchant; sign with HMAC-SHA256."))
-    _check_caller(caller, credential, address)
+    guard.admitted(request, caller=caller, credential=credential, scope=scope)
     _check_request_time(params.get("request_time"), caller.now)
     return SignedCall(now=caller.now, merchant=merchant, params=params, sign_type=str(sign_type))
 
@@ -97,23 +99,21 @@ def signed_call(
 def token_call(request: HttpRequest, *, on_known: OnKnown) -> TokenCall:
     """Find out whose token a GET carries; `on_known` hears who it is if the call has a name.
 
-    Raises: ApiError; TooManyRequests; MerchantDisabled.
+    Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
-    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
     token = request.META.get("HTTP_AUTHORIZATION", "")
     if not token:
         raise ApiError("0005")
     caller = credentials.caller_by_token(token)
-    throttles.check_refusals(address=address, now=caller.now)
     if not caller.credentials:
-        throttles.count_refusal(address=address, now=caller.now)
-        revoked.note_token(token, address=address, now=caller.now)
+        guard.failed(request, named="")
+        revoked.note_token(token, address=guard.of(request).address, now=caller.now)
         raise ApiError("0006")
     credential = caller.credentials[0]
     call = request.META.get("HTTP_X_CALL_ID", "")
     if _CALL.fullmatch(call):
         on_known(credential, call)
-    _check_caller(caller, credential, address)
+    guard.admitted(request, caller=caller, credential=credential, scope=Credential.Scope.READ)
     return TokenCall(now=caller.now, merchant=credential.merchant, credential=credential)
 
 
@@ -122,9 +122,7 @@ def _body(request: HttpRequest) -> bytes:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if media_type.lower() != "application/json" or charset.strip("\"'").lower() not in ("utf-8", "utf8"):
         raise ApiError("0022")
-    # One byte more than allowed tells that it is too large without reading a flood.
-    body: bytes = request.read(strict_json.BYTES_MAX + 1)
-    return body
+    return guard.body(request)
 
 
 def _platform_id(params: Mapping[str, object]) -> str:
@@ -144,16 +142,6 @@ def _signer(caller: credentials.Caller, params: Mapping[str, object], sign_type:
         if signing.verify(params, credentials.secret_of(credential), sign_type, signature):
             found = credential
     return found
-
-
-def _check_caller(caller: credentials.Caller, credential: Credential, address: str | None) -> None:
-    """Once it is known who calls: how often, from where, and whether the merchant is served."""
-    throttles.count_call(credential_pk=credential.pk, now=caller.now)
-    if not caller.may_call_from(address):
-        raise ApiError("0027", format_lazy(_("Host not allowed: {address}"), address=address or "?"))
-    if credential.merchant.status != Merchant.Status.ACTIVE:
-        raise errors.MerchantDisabled
-    credentials.note_use(credential, caller.now)
 
 
 def _refuse_ambiguity(params: Mapping[str, object], known_names: Collection[str]) -> None:

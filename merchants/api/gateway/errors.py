@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 
 from diamondpay.lib import errors
-from merchants.api import strict_json, throttles
+from merchants.api import guard, strict_json, throttles
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,13 @@ WORDS: Mapping[str, errors.Words] = {
 
 # What the domain refuses → the code that integrations know. What is not here failed to be created (0013,
 # 0017).
+#
+# A key that may not do what was asked is 0006, for POSTs as well: it is the code by which a merchant looks at
+# the key that it uses. 0004 would send it to a signature that is right, 0010 to us for a service that it has.
 CODES: Mapping[str, str] = {
     "invalid_input": "0002",
+    "scope_missing": "0006",
+    "address_not_allowed": "0027",
     "merchant_disabled": "0003",
     "service_closed": "0003",
     "service_unknown": "0009",
@@ -106,7 +111,8 @@ class MalformedFields(errors.InvalidInput):
 
 def answer(content: Mapping[str, object], *, status: int = 200) -> HttpResponse:
     """Return the content as the API's JSON."""
-    return HttpResponse(_json(content), status=status, content_type=CONTENT_TYPE, headers=_HEADERS)
+    response = HttpResponse(_json(content), status=status, content_type=CONTENT_TYPE, headers=_HEADERS)
+    return guard.told(response, str(content.get("error_code", "")))
 
 
 def _json(content: Mapping[str, object]) -> bytes:

@@ -16,6 +16,7 @@ from channels.models import Direction
 from merchants.api import characters
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
+from merchants.models import Credential
 from operations import placement
 from records import payments, queries
 from records.dialects import gateway
@@ -42,6 +43,7 @@ class CreatePayment(views.GatewayView):
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
+            scope=Credential.Scope.DEPOSIT,
             on_known=self.note_caller,
         )
         payment = placement.place_payment(order=self._order(call), now=call.now)

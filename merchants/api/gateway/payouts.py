@@ -14,6 +14,7 @@ from channels.models import Direction
 from merchants.api import characters
 from merchants.api.gateway import authentication, fields, outputs, parameters, schema, views
 from merchants.api.gateway.errors import SUCCESS, ApiError, answer
+from merchants.models import Credential
 from operations import placement
 from records import queries
 from records.dialects import gateway
@@ -36,6 +37,7 @@ class CreatePayout(views.GatewayView):
             request._request,  # noqa: SLF001 - the body as it came, before any parser
             known_names=NAMES,
             required_names=REQUIRED,
+            scope=Credential.Scope.PAYOUT,
             on_known=self.note_caller,
         )
         payout = placement.place_payout(order=self._order(call), now=call.now)

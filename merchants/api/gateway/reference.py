@@ -40,7 +40,10 @@ REMEDIES: Final[Mapping[str, errors.Words]] = {
     "0003": _("Try again later, or use another service."),
     "0004": _("Compare your string with the calculator's; check the key, sign_type and your clock."),
     "0005": _("Send your authorization id in the Authorization header."),
-    "0006": _("Send the id bare, without “Bearer”; ask us if it was replaced."),
+    "0006": _(
+        "Send the id bare, without “Bearer”; ask us if it was replaced. Where error_msg names a scope, "
+        "the key is right and may not do this: use one that may."
+    ),
     "0007": _("Check payment_id or payment_cl_id."),
     "0008": _("Check the account number with your customer."),
     "0009": _("Check service_id against the list that you were given."),

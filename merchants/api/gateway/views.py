@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from channels.upstreams import base
 from diamondpay.lib import signing
 from merchants import credentials
+from merchants.api import guard
 from merchants.api.gateway import fields
 from merchants.api.gateway.errors import ApiError, translate
 from merchants.api.negotiation import AlwaysJson
@@ -32,9 +32,10 @@ BANK_NAMES = ("bank_id", "bank_code", "bank_name")
 ANSWER_SIGNATURE = "X-Answer-Signature"
 
 
-class GatewayView(APIView):
+class GatewayView(guard.Guarded):
     """What every operation has: the envelope for whatever goes wrong, and a proof of whatever is answered."""
 
+    api = Credential.Api.GATEWAY
     content_negotiation_class = AlwaysJson
     http_method_names = ["get", "post"]
     creation_code: ClassVar[str] = "0002"
@@ -65,6 +66,7 @@ class GatewayView(APIView):
         return translate(exc, creation_code=self.creation_code)
 
 
+@guard.guarded(api=Credential.Api.GATEWAY, refuse=translate)
 def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer in the envelope for every address that is none, and tell a wrong version from a wrong path."""
     version, _slash, path = rest.partition("/")
@@ -73,9 +75,6 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
     if is_version and (version not in ("v1", "v2") or is_elsewhere):
         return translate(ApiError("0020"))
     return translate(ApiError("0002", _("There is no such address.")))
-
-
-unknown_address.csrf_exempt = True  # type: ignore[attr-defined]
 
 
 def refused_by_upstream(order: Payment | Payout, *, creation_code: str) -> ApiError:

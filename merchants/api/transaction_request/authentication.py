@@ -16,9 +16,9 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import addresses, errors, signing
+from diamondpay.lib import signing
 from merchants import credentials
-from merchants.api import throttles
+from merchants.api import guard
 from merchants.api.transaction_request.errors import ApiError
 from merchants.models import Credential, Merchant
 
@@ -44,19 +44,17 @@ class Call:
         return f"Call({self.credential.public_id!r})"
 
 
-def identified(request: HttpRequest) -> Call:
-    """Find out who calls.
+def identified(request: HttpRequest, *, scope: Credential.Scope) -> Call:
+    """Find out who calls, and whether the key may do this.
 
-    Raises: ApiError; TooManyRequests; MerchantDisabled.
+    Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
-    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
     sent = {name: str(request.META.get(key, "")) for name, key in HEADERS.items()}
     missing = [name for name, value in sent.items() if not value]
     if missing:
         words = _("The header is missing: {names}.")
         raise ApiError("UNAUTHORIZED", format_lazy(words, names=", ".join(missing)))
     caller = credentials.caller_by_key(sent["access_key"], api=Credential.Api.TRANSACTION_REQUEST)
-    throttles.check_refusals(address=address, now=caller.now)
     credential = caller.credentials[0] if caller.credentials else None
     secret = _NOBODY if credential is None else credentials.secret_of(credential)
     is_right = signing.verify_access(
@@ -66,18 +64,13 @@ def identified(request: HttpRequest) -> Call:
         signature=sent["signature"],
     )
     if credential is None or not is_right or _TIMESTAMP.fullmatch(sent["timestamp"]) is None:
-        throttles.count_refusal(address=address, now=caller.now)
+        merchant_id = caller.merchant.pk if caller.merchant is not None else ""
+        guard.failed(request, named=sent["access_key"], merchant_id=merchant_id)
         raise ApiError("UNAUTHORIZED")
-    throttles.count_call(credential_pk=credential.pk, now=caller.now)
+    guard.proved(request, credential)
     timestamp_ms = int(sent["timestamp"])
     _check_moment(timestamp_ms, caller.now)
-    if not caller.may_call_from(address):
-        raise ApiError(
-            "IP_NOT_ALLOWED", format_lazy(_("Host not allowed: {address}"), address=address or "?")
-        )
-    if credential.merchant.status != Merchant.Status.ACTIVE:
-        raise errors.MerchantDisabled
-    credentials.note_use(credential, caller.now)
+    guard.admitted(request, caller=caller, credential=credential, scope=scope)
     return Call(
         now=caller.now,
         merchant=credential.merchant,

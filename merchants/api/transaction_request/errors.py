@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 
 from diamondpay.lib import errors
-from merchants.api import strict_json, throttles
+from merchants.api import guard, strict_json, throttles
 from records.dialects import transaction_request as dialect
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ STATUSES: Mapping[str, int] = {
     "UNAUTHORIZED": 401,
     "TIMESTAMP_EXPIRED": 401,
     "IP_NOT_ALLOWED": 403,
+    "SCOPE_NOT_ALLOWED": 403,
     "NOT_FOUND": 404,
     "DUPLICATE_ORDER_NO": 409,
     "REPLAYED": 409,
@@ -40,6 +41,7 @@ WORDS: Mapping[str, errors.Words] = {
     "UNAUTHORIZED": _("The access key or the signature is wrong."),
     "TIMESTAMP_EXPIRED": _("The timestamp is too far from our clock."),
     "IP_NOT_ALLOWED": _("This address may not call."),
+    "SCOPE_NOT_ALLOWED": _("This access key may not do this."),
     "NOT_FOUND": _("There is no such order."),
     "DUPLICATE_ORDER_NO": _("The order number is taken."),
     "REPLAYED": _("The signature came before with another body."),
@@ -51,6 +53,8 @@ WORDS: Mapping[str, errors.Words] = {
 }
 # What the domain refuses → the code that integrations know; what is not here cannot be served.
 CODES: Mapping[str, str] = {
+    "address_not_allowed": "IP_NOT_ALLOWED",
+    "scope_missing": "SCOPE_NOT_ALLOWED",
     "invalid_input": "INVALID_PARAMETER",
     "bank_unknown": "INVALID_PARAMETER",
     "bank_card_unknown": "INVALID_PARAMETER",
@@ -86,7 +90,7 @@ def envelope(body: bytes, *, status: int) -> HttpResponse:
 def answer(data: Mapping[str, object]) -> HttpResponse:
     """Return a success. Shapes: amounts in `data` are those of `dialect.wire`."""
     content = {"data": data, "isSuccess": True, "statusCode": SUCCESS, "message": "", "version": VERSION}
-    return envelope(dialect.dumped(content), status=200)
+    return guard.told(envelope(dialect.dumped(content), status=200), SUCCESS)
 
 
 def refusal(code: str, message: errors.Words, *, status: int = 0) -> HttpResponse:
@@ -98,7 +102,7 @@ def refusal(code: str, message: errors.Words, *, status: int = 0) -> HttpRespons
         "message": str(message),
         "version": VERSION,
     }
-    return envelope(dialect.dumped(content), status=status or STATUSES[code])
+    return guard.told(envelope(dialect.dumped(content), status=status or STATUSES[code]), code)
 
 
 def translate(fault: Exception, *, names: Mapping[str, str]) -> HttpResponse:

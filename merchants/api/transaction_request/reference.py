@@ -42,6 +42,7 @@ REMEDIES: Final[Mapping[str, errors.Words]] = {
     "UNAUTHORIZED": _("Compare with the calculator; send all three headers."),
     "TIMESTAMP_EXPIRED": _("Set your clock; send UTC milliseconds."),
     "IP_NOT_ALLOWED": _("Call from an address that you told us, or tell us the new one."),
+    "SCOPE_NOT_ALLOWED": _("message names what the key may do; use a key with the scope, or ask us for one."),
     "NOT_FOUND": _("There is no order of yours with this number in CNY or HKD."),
     "DUPLICATE_ORDER_NO": _("The number is taken by an order with other content; take a new one."),
     "REPLAYED": _("Take a new timestamp, and sign it, for each call."),

@@ -5,6 +5,7 @@ Source: transaction-request-api.md, Endpoints.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,16 +14,16 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from channels.models import Direction, PaymentMethod
 from channels.upstreams import base
 from diamondpay.lib import errors
 from merchants import signed_calls
-from merchants.api import characters, strict_json
+from merchants.api import characters, guard, strict_json
 from merchants.api.negotiation import AlwaysJson
 from merchants.api.transaction_request import authentication, fields, schema
 from merchants.api.transaction_request.errors import ApiError, answer, envelope, translate
+from merchants.models import Credential
 from operations import offers, placement
 from records import payer_links, requests
 from records.dialects import transaction_request as dialect
@@ -35,9 +36,11 @@ LANGUAGES = ("en", "zh_CN", "zh_TW")
 ANSWER_SIGNATURE = "X-Answer-Signature"
 
 
-class MerchantView(APIView):
+class MerchantView(guard.Guarded):
     """What every operation has: who calls, the envelope for whatever goes wrong, and a signed answer."""
 
+    api = Credential.Api.TRANSACTION_REQUEST
+    scope: ClassVar[Credential.Scope]
     content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
@@ -73,7 +76,10 @@ class MerchantView(APIView):
 
     def begin(self, request: Request) -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""
-        self.call = authentication.identified(request._request)  # noqa: SLF001 - before any parser
+        self.call = authentication.identified(
+            request._request,  # noqa: SLF001 - before any parser
+            scope=self.scope,
+        )
         return self.call
 
     def take(self, request: Request, call: authentication.Call) -> bytes:
@@ -85,8 +91,7 @@ class MerchantView(APIView):
             raise ApiError(
                 "INVALID_PARAMETER", _("Unsupported content type; send application/json."), status=415
             )
-        # One byte more than allowed tells that it is too large without reading a flood.
-        body: bytes = plain.read(strict_json.BYTES_MAX + 1)
+        body = guard.body(plain)
         if len(body) > strict_json.BYTES_MAX:
             raise strict_json.BodyTooLarge(strict_json.BYTES_MAX)
         self.taken = signed_calls.take(
@@ -107,6 +112,7 @@ def _is_worth_keeping(response: HttpResponse) -> bool:
 class ReadTransactionRequest(MerchantView):
     """One deposit or withdrawal; another merchant's is unknown."""
 
+    scope = Credential.Scope.READ
     http_method_names = ["get"]
 
     @schema.read
@@ -145,6 +151,7 @@ def _facts(order: Payment | Payout) -> dict[str, object]:
 class Deposit(MerchantView):
     """Create a deposit. A repeat with the same content answers with the first order."""
 
+    scope = Credential.Scope.DEPOSIT
     http_method_names = ["post"]
     names = {"amount": "depositAmount", "currency": "depositCurrency", "name": "client.realName"}
 
@@ -191,6 +198,7 @@ class Deposit(MerchantView):
 class WithdrawBankCard(MerchantView):
     """Create a withdrawal to a bank card. SUCCESS means accepted, not paid."""
 
+    scope = Credential.Scope.PAYOUT
     http_method_names = ["post"]
     names = {
         "amount": "withdrawAmount",
@@ -285,9 +293,7 @@ def _terms(
     }
 
 
+@guard.guarded(api=Credential.Api.TRANSACTION_REQUEST, refuse=functools.partial(translate, names={}))
 def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer in the envelope for every address that is none."""
     return translate(ApiError("NOT_FOUND", _("There is no such address.")), names={})
-
-
-unknown_address.csrf_exempt = True  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diamondpay.lib import clock, destinations, errors, money
-from merchants import registration
+from merchants import credentials, registration
 from merchants.models import Credential
 
 
@@ -41,6 +41,14 @@ class Command(BaseCommand):
             choices=[api.value for api in Credential.Api if api != Credential.Api.GATEWAY],
             help="further APIs that get a key of their own",
         )
+        parser.add_argument(
+            "--scope",
+            nargs="+",
+            action="extend",
+            default=[],
+            choices=Credential.Scope.values,
+            help="what the keys may do (everything)",
+        )
         parser.add_argument("--md5", action="store_true", help="accept MD5 signatures")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -58,6 +66,7 @@ class Command(BaseCommand):
                 is_md5_allowed=options["md5"],
                 settlement_currency=options["settlement_currency"],
                 apis=options["api"],
+                scopes=options["scope"] or credentials.ALL_SCOPES,
                 actor="create_merchant",
             )
         except errors.DomainError as refusal:

@@ -27,6 +27,14 @@ class Command(BaseCommand):
             default=credentials.OVERLAP_SECONDS,
             help="how long the old key goes on; 0 ends it now (24 hours)",
         )
+        parser.add_argument(
+            "--scope",
+            nargs="+",
+            action="extend",
+            default=[],
+            choices=Credential.Scope.values,
+            help="what the new key may do (what those that end may do)",
+        )
         parser.add_argument("--reason", default="")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -43,6 +51,7 @@ class Command(BaseCommand):
                 overlap_seconds=options["overlap_seconds"],
                 actor="rotate_credential",
                 reason=options["reason"],
+                scopes=options["scope"],
             )
         except errors.DomainError as refusal:
             raise CommandError(str(refusal)) from refusal

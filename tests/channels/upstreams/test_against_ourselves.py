@@ -9,7 +9,6 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from django.core.cache import cache
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -77,7 +76,6 @@ def ourselves(
 ) -> Ourselves:
     settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.ORDER_PREFIX = f"T{secrets.token_hex(3).upper()}"
-    cache.clear()
     factories.make_channel(base_url=sandbox.base_url)
     factories.make_rate("7.47")
     registered = factories.make_merchant(

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -94,10 +93,9 @@ class Caller:
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(settings: Settings) -> None:
-    """Let notifications go to loopback, order numbers be new to the sandbox, and counters start at zero."""
+    """Let notifications go to loopback, and order numbers be new to the sandbox."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.ORDER_PREFIX = f"T{secrets.token_hex(3).upper()}"
-    cache.clear()
 
 
 @pytest.fixture

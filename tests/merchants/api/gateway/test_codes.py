@@ -320,7 +320,7 @@ def test_every_refusal_of_the_domain_has_a_listed_code() -> None:
 
 
 def test_429_counts_calls_per_credential(caller: Caller, other_caller: Caller, settings: Settings) -> None:
-    settings.API_CALLS_PER_MINUTE = 2
+    settings.API_QUERIES_PER_MINUTE = 2
     codes = [
         caller.client.get("/gateway/api/v1/payments", headers={"authorization": caller.token})
         for _ in range(3)

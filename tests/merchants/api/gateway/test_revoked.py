@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from diamondpay.lib import clock, signing
@@ -15,12 +14,6 @@ from merchants import credentials
 from merchants.registration import Registered
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters() -> None:
-    """Let refusals of other tests not count."""
-    cache.clear()
 
 
 def balance(token: str) -> Any:

@@ -73,7 +73,7 @@ def tampered(caller: Caller) -> list[dict[str, str]]:
 
 
 def test_a_tampered_call_is_unauthorized_and_changes_nothing(caller: Caller, settings: Settings) -> None:
-    settings.API_REFUSALS_PER_MINUTE = 1000
+    settings.API_REFUSALS_PER_MINUTE = settings.API_KEY_REFUSALS_PER_MINUTE = 1000
     before = book()
     for number, headers in enumerate(tampered(caller)):
         sent = headers or {"x-none": "1"}
@@ -198,7 +198,7 @@ def test_a_merchant_that_is_switched_off_is_not_served(caller: Caller) -> None:
 
 
 def test_too_many_calls_and_too_many_refusals_are_slowed(caller: Caller, settings: Settings) -> None:
-    settings.API_CALLS_PER_MINUTE = 2
+    settings.API_QUERIES_PER_MINUTE = 2
     answers = [caller.get(merchantOrderNo="x") for _call in range(3)]
     assert [answer.code for answer in answers] == ["NOT_FOUND", "NOT_FOUND", "TOO_MANY_REQUESTS"]
     assert answers[-1].status == 429
