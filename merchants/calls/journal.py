@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
@@ -84,9 +85,13 @@ class Entry:
 
 
 class Journal:
-    """The queue of one process and the thread that writes it down."""
+    """The queue of one process and the thread that writes it down.
 
-    def __init__(self) -> None:
+    Without a thread whoever owns it writes what waits (`write_waiting`), as tests do in their transaction.
+    """
+
+    def __init__(self, *, has_thread: bool) -> None:
+        self._has_thread = has_thread
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._begin()
@@ -96,6 +101,7 @@ class Journal:
         self._bytes = 0
         self._lost = 0
         self._pid = os.getpid()
+        self._is_over = False
         self._thread: threading.Thread | None = None
 
     def note(self, entry: Entry) -> None:
@@ -110,10 +116,10 @@ class Journal:
                 return
             self._waiting.append(_bounded(entry))
             self._bytes += size
-            if self._thread is None:
+            if self._thread is None and self._has_thread:
                 self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
                 self._thread.start()
-                atexit.register(self._leave)
+                atexit.register(self.stop)
         if len(self._waiting) >= BATCH_COUNT_MAX:
             self._bell.set()
 
@@ -151,33 +157,35 @@ class Journal:
                 raise
             written += len(taken)
 
+    def stop(self) -> None:
+        """End the thread once it has written what waits, within two seconds: the process ends."""
+        thread, self._is_over = self._thread, True
+        self._bell.set()
+        if thread is not None:
+            thread.join(_EXIT_SECONDS_MAX)
+
     def _run(self) -> None:
-        """Write what gathers, for as long as the process lives."""
-        handler, idle_since = _own_connection(), time.monotonic()
-        while True:
+        """Write what gathers, until the process ends."""
+        database, idle_since = _own_connection(), time.monotonic()
+        while not self._is_over or self._waiting:
             # Small bursts are written together: a batch costs the database as much as a row.
             self._bell.wait(GATHER_SECONDS)
             self._bell.clear()
             try:
-                if self.write_waiting(handler):
+                if self.write_waiting(database):
                     idle_since = time.monotonic()
-                elif handler.connection is not None and time.monotonic() - idle_since > _IDLE_SECONDS:
-                    handler.close()
+                elif database.connection is not None and time.monotonic() - idle_since > _IDLE_SECONDS:
+                    database.close()
             except Exception as fault:  # noqa: BLE001 - the log must outlive whatever befalls it
                 logger.warning(
-                    "The request log could not be written; those calls are lost to it.",
-                    extra={"fields": {"error": type(fault).__name__}},
+                    "The request log could not be written.", extra={"fields": {"error": type(fault).__name__}}
                 )
-                _drop(handler)
-                handler = _own_connection()
+                _drop(database)
+                database = _own_connection()
+                if self._is_over:
+                    return
                 time.sleep(_RETRY_SECONDS)
-
-    def _leave(self) -> None:
-        """Give the thread a moment to write what waits when the process ends in order."""
-        end = time.monotonic() + _EXIT_SECONDS_MAX
-        while self._waiting and time.monotonic() < end:
-            self._bell.set()
-            time.sleep(0.05)
+        _drop(database)
 
 
 def write(cursor: Any, entries: Sequence[Entry], *, lost_before: int) -> None:
@@ -240,6 +248,6 @@ def _drop(database: BaseDatabaseWrapper) -> None:
         pass
 
 
-_journal = Journal()
+_journal = Journal(has_thread=not settings.IS_TEST)
 note = _journal.note
 write_waiting = _journal.write_waiting

@@ -86,9 +86,7 @@ class Store:
         file = connection.makefile("rwb")
         queued: list[list[str]] | None = None
         while line := file.readline():
-            parts = []
-            for _part in range(int(line[1:])):
-                parts.append(file.read(int(file.readline()[1:]) + 2)[:-2].decode())
+            parts = [file.read(int(file.readline()[1:]) + 2)[:-2].decode() for _part in range(int(line[1:]))]
             name = parts[0].upper()
             if name == "MULTI":
                 queued = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
 
-from diamondpay.lib.masking import READ_LENGTH_MAX, is_personal, is_secret, readable
+from diamondpay.lib.masking import READ_LENGTH_MAX, compact, is_personal, is_secret, readable
 
 CARD = "6222021234567890123"
 SECRET = "QmFzZTY0U2VjcmV0S2V5MDEyMzQ1Njc4OQ"
@@ -117,3 +118,48 @@ def test_hostile_bodies_cost_little(piece: str) -> None:
     began = time.process_time()
     readable(piece * (READ_LENGTH_MAX // len(piece)))
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"number": CARD, "name": "王小头", "amount": 50000, "sign": SECRET, "create_time": 1795000000},
+        {
+            "data": [{"card_no": [CARD, {"x": "12345"}]}, {}, [], None, True, 1.50],
+            "url": f"http://x/?key={SECRET}",
+        },
+        {"memo": f"paid to {CARD}", "phone": {"any": "13812345678"}, "n": 62220212345678901234567},
+        {CARD: 1, "nested": json.dumps({"platform_key": SECRET})},
+    ],
+)
+def test_what_is_kept_of_a_document_is_masked_as_what_is_read(body: object) -> None:
+    kept = compact(json.dumps(body), bytes_max=4096)
+    assert re.sub(r"\s", "", kept) == re.sub(r"\s", "", readable(json.dumps(body)))
+    assert "\n" not in kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"number": "{CARD}", "a": ',
+        f"number={CARD}&sign={SECRET}",
+        f"card: {CARD}",
+        f"[{CARD}",
+        "",
+        "plain",
+    ],
+)
+def test_what_is_kept_of_anything_else_is_masked_too(text: str) -> None:
+    kept = compact(text.encode(), bytes_max=4096)
+    assert CARD not in kept
+    assert SECRET not in kept
+    assert (kept == "") is (text == "")
+
+
+def test_no_more_is_kept_than_asked_for_and_no_number_is_cut_open() -> None:
+    body = json.dumps([{"number": CARD, "name": "王小头"}] * 500)
+    for bytes_max in range(60, 140):
+        kept = compact(body, bytes_max=bytes_max)
+        assert len(kept.encode()) <= bytes_max
+        assert CARD[:8] not in kept
+        assert CARD[:8] not in compact(body[: 2 * bytes_max + 7], bytes_max=bytes_max)

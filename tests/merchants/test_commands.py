@@ -47,6 +47,16 @@ def test_create_merchant_prints_what_the_gateway_api_needs() -> None:
     assert AuditRow.objects.get(action="merchant.create").actor == "create_merchant"
 
 
+def test_keys_are_made_with_the_scopes_that_were_asked_for() -> None:
+    factories.make_channel("sandbox")
+    shown = run_json(*CREATE, "--scope", "read", "deposit", "--api", "transaction_request")
+    assert {row.scopes for row in Credential.objects.all()} == {("read", "deposit")}
+    run_json("rotate_credential", "--merchant", shown["platform_id"])
+    run_json("rotate_credential", "--merchant", shown["platform_id"], "--scope", "payout")
+    made = Credential.objects.filter(api="gateway").order_by("id")
+    assert [row.scopes for row in made] == [("read", "deposit"), ("read", "deposit"), ("payout",)]
+
+
 def test_create_merchant_takes_its_options() -> None:
     factories.make_channel("sandbox")
     factories.make_channel("second")

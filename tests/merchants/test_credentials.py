@@ -120,6 +120,44 @@ def test_rotating_one_api_leaves_the_others_keys(registered: Registered) -> None
     assert live == [other.credential]
 
 
+def test_a_key_may_do_everything_unless_told_otherwise(registered: Registered) -> None:
+    assert Credential.objects.get().scopes == ("read", "deposit", "payout")
+    made = credentials.create(merchant=registered.merchant, api=GATEWAY, now=NOW, scopes=["payout", "read"])
+    assert Credential.objects.get(pk=made.credential.pk).scopes == ("read", "payout")
+
+
+@pytest.mark.parametrize("scopes", [[], ["write"], ["read", "write"]])
+def test_a_key_that_may_do_nothing_or_what_there_is_not_is_not_made(
+    registered: Registered, scopes: list[str]
+) -> None:
+    with pytest.raises(errors.InvalidInput):
+        credentials.create(merchant=registered.merchant, api=GATEWAY, now=NOW, scopes=scopes)
+    assert Credential.objects.count() == 1
+    with pytest.raises(IntegrityError, match="credential_may_something"), transaction.atomic():
+        Credential.objects.update(may_read=False, may_deposit=False, may_payout=False)
+
+
+def test_rotating_keeps_the_scopes_of_what_it_replaces(registered: Registered) -> None:
+    Credential.objects.update(may_payout=False, may_deposit=False)
+    narrow = credentials.rotate(merchant=registered.merchant, api=GATEWAY, now=NOW).credential
+    assert narrow.scopes == ("read",)
+    credentials.create(merchant=registered.merchant, api=GATEWAY, now=NOW, scopes=["payout"])
+    assert credentials.rotate(merchant=registered.merchant, api=GATEWAY, now=NOW).credential.scopes == (
+        "read", "payout",
+    )  # fmt: skip
+    told = credentials.rotate(merchant=registered.merchant, api=GATEWAY, now=NOW, scopes=["deposit"])
+    assert told.credential.scopes == ("deposit",)
+
+
+def test_replacing_a_key_that_has_ended_makes_none(registered: Registered) -> None:
+    credentials.end(registered.credential, NOW)
+    with pytest.raises(credentials.NoCredential):
+        credentials.rotate(
+            merchant=registered.merchant, api=GATEWAY, now=NOW + DAY, only=registered.credential
+        )
+    assert Credential.objects.count() == 1
+
+
 def test_ending_a_key_works_at_once_and_once(registered: Registered) -> None:
     credentials.end(registered.credential, NOW + DAY, actor="tests")
     credentials.end(registered.credential, NOW + 2 * DAY, actor="tests")

@@ -63,6 +63,8 @@ def test_production_names_what_is_missing_and_starts_nothing(tmp_path: Path, nam
         ("DIAMONDPAY_NOTIFICATION_RETRY_SECONDS", "15,120", "must hold five waits"),
         ("DIAMONDPAY_REQUEST_TIME_SECONDS", "0", "must be from 5 to 3600"),
         ("DIAMONDPAY_CRASH_POINT", "after_commit", "needs DIAMONDPAY_ENV=test"),
+        ("DIAMONDPAY_API_KEY_REFUSALS_PER_MINUTE", "0", "must be from 1 to 1000000"),
+        ("DIAMONDPAY_REQUEST_LOG", "perhaps", "DIAMONDPAY_REQUEST_LOG"),
         ("DIAMONDPAY_CACHE_URL", "memcached://x", "must start with redis://"),
         ("DATABASE_URL", "sqlite:///x", "only PostgreSQL is supported"),
     ],

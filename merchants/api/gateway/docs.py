@@ -30,6 +30,10 @@ the same envelope. Amounts are integers, currency unit × 100, for every currenc
 name, join `k=v` with `&`. MD5: append `&` and your key, MD5 in lower-case hex. HMAC-SHA256 (send
 `sign_type=HMAC-SHA256`): HMAC of the same text without the key, keyed with your key, in lower-case hex.
 
+**Limits.** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) on every answer say what
+is left of the nearest limit; 429 comes with `Retry-After`. A key that may not do what was asked is refused
+with 0006 and a message that names the missing scope.
+
 **Token** (GET). Send your authorization id bare in the `Authorization` header.
 
 **Notifications** come as POST to your `notify_url` and are repeated up to 5 times until you answer HTTP 200

@@ -40,6 +40,10 @@ Amounts are JSON numbers with exact decimals: read them with a decimal type. The
 the body, keyed with your secret key; you may ignore it, or check that an answer is ours and answers your
 call.
 
+**Limits.** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) on every answer say what
+is left of the nearest limit; 429 comes with `Retry-After`. A key that may not do what was asked is refused
+with HTTP 403, UNAUTHORIZED, and a message that names the missing scope.
+
 **Order numbers.** Sending the same order again (same number, same content, new timestamp) returns the
 first order. Another content under the number is DUPLICATE_ORDER_NO.
 

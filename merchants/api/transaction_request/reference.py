@@ -39,10 +39,12 @@ STATUSES: Final = (
 
 REMEDIES: Final[Mapping[str, errors.Words]] = {
     "INVALID_PARAMETER": _("message names every field that is wrong, by its path, and how."),
-    "UNAUTHORIZED": _("Compare with the calculator; send all three headers."),
+    "UNAUTHORIZED": _(
+        "Compare with the calculator; send all three headers. With HTTP 403 the key is right and lacks the "
+        "scope that message names."
+    ),
     "TIMESTAMP_EXPIRED": _("Set your clock; send UTC milliseconds."),
     "IP_NOT_ALLOWED": _("Call from an address that you told us, or tell us the new one."),
-    "SCOPE_NOT_ALLOWED": _("message names what the key may do; use a key with the scope, or ask us for one."),
     "NOT_FOUND": _("There is no order of yours with this number in CNY or HKD."),
     "DUPLICATE_ORDER_NO": _("The number is taken by an order with other content; take a new one."),
     "REPLAYED": _("Take a new timestamp, and sign it, for each call."),

@@ -13,7 +13,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -178,10 +177,9 @@ def book() -> tuple[int, ...]:
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(settings: Settings) -> None:
-    """Let notifications go to loopback, order numbers be new to the sandbox, and counters start at zero."""
+    """Let notifications go to loopback, and order numbers be new to the sandbox."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.ORDER_PREFIX = f"T{secrets.token_hex(3).upper()}"
-    cache.clear()
 
 
 @pytest.fixture
