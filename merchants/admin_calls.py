@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import clock
 from diamondpay.lib.admin import ReadOnlyAdmin
-from diamondpay.lib.admin_columns import Columns
+from diamondpay.lib.admin_columns import Columns, dash
 from diamondpay.lib.filter_kinds import Related, Text
 from diamondpay.lib.filter_moments import Moments
 from merchants.calls import upkeep
@@ -37,6 +37,12 @@ def _caller(row: ApiCall) -> Any:
     return gettext("proved") if row.is_proved else gettext("not proved: no body is kept")
 
 
+def _key_id(row: ApiCall) -> Any:
+    # No foreign key holds it: what is gone leaves a dash.
+    found = Credential.objects.filter(pk=row.credential_id).values_list("public_id", flat=True)
+    return found.first() or dash()
+
+
 @admin.register(ApiCall)
 class ApiCallAdmin(ReadOnlyAdmin):
     """Calls of the APIs, newest first. Bodies are masked; of callers who proved nothing, not kept."""
@@ -57,7 +63,7 @@ class ApiCallAdmin(ReadOnlyAdmin):
         (None, (
             _call.full_moment("created_at"), _call.text("merchant_id", label=_("merchant")),
             _call.computed(_caller, name="caller", label=_("caller")),
-            _call.text("credential.public_id", label=_("key id")), _call.text("address"),
+            _call.computed(_key_id, name="key", label=_("key id")), _call.text("address"),
             _call.computed(_api, name="api", label=_("API")), _call.text("method"), _call.text("path"),
             _call.computed(_status, name="status", label=_("HTTP")), _call.text("code"),
             _call.number("duration_ms", label=_("milliseconds")), _call.number("lost_before"),

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from diamondpay.lib import clock
-from diamondpay.models import AuditRow, User
+from diamondpay.models import AuditRow, SignIn, User
 from merchants import credentials
 from merchants.models import AllowedAddress, Credential
 from merchants.registration import Registered
@@ -150,6 +150,7 @@ def test_an_old_proof_is_asked_for_again_and_a_code_where_there_is_a_second_fact
     assert "created" not in (send(client, address).context or {})
     assert len(live(acme)) == 1
     secret, _codes = signing.set_up_factor(member)
+    SignIn.objects.filter(user=member).update(second_factor_at=clock.now())
     signing.age(signing.sign_in_of(client), proved_at=timedelta(minutes=11))
     wrong = send(client, address, step_up_proof=factories.PASSWORD)
     assert "created" not in (wrong.context or {})

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.test import Client
 
 from diamondpay.models import AuditRow, Heartbeat, Preference, SignIn, User
-from merchants.models import Credential
+from merchants.models import ApiCall, Credential
 from operations.models import Act
 from records.models import ExportJob, ExportSchedule, ExportTemplate, Notification, Payment, UpstreamCall
 from tests import factories
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 _OWN_FILES = (ExportTemplate, ExportSchedule)
 RECORDS: list[Any] = [
     *(model for model in apps.get_app_config("records").get_models() if model not in _OWN_FILES),
-    Act, AuditRow, Credential, Heartbeat, Preference, SignIn,
+    Act, ApiCall, AuditRow, Credential, Heartbeat, Preference, SignIn,
 ]  # fmt: skip
 
 
