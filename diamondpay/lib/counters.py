@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,9 @@ class SharedCounters:
             url,
             socket_timeout=_STORE_SECONDS_MAX,
             socket_connect_timeout=_STORE_SECONDS_MAX,
-            retry_on_timeout=False,
+            # The older protocol serves, and every Redis speaks it.
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
         )
         self._local = LocalCounters(read_seconds)
         self._read_seconds = read_seconds
