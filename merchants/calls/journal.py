@@ -206,7 +206,7 @@ def _row(entry: Entry, now: float) -> tuple[object, ...]:
         is_proved,
         entry.api,
         entry.method[:8],
-        _fit(masking.compact(entry.path, bytes_max=4 * PATH_LENGTH_MAX), PATH_LENGTH_MAX),
+        _fit(_path(entry.path), PATH_LENGTH_MAX),
         entry.address,
         entry.status,
         _fit(entry.code, 40),
@@ -216,6 +216,12 @@ def _row(entry: Entry, now: float) -> tuple[object, ...]:
         0,
         max(now - entry.started, 0.0),
     )
+
+
+def _path(path: str) -> str:
+    """Return the path, each of its parts masked: as a whole it would look like a key."""
+    parts = path[: 4 * PATH_LENGTH_MAX].split("/")
+    return "/".join(masking.compact(part, bytes_max=4 * PATH_LENGTH_MAX) for part in parts)
 
 
 def _fit(text: str, length_max: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection, connections, transaction
 
 from diamondpay.lib import clock
 from merchants.calls import journal, upkeep
@@ -79,10 +79,18 @@ def test_what_cannot_be_written_is_lost_and_counted_and_nothing_else_happens(
     log: Journal, acme: Registered
 ) -> None:
     log.note(entry(acme, address="no address"))
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError), transaction.atomic():
         log.write_waiting(connection)
     assert log._lost == 1
     assert not log._waiting
+
+
+def test_an_ordinary_path_stays_as_it_is(log: Journal, acme: Registered) -> None:
+    paths = ["/gateway/api/v2/payments/T15abc-Order_77", "/api/v2/merchant/transaction-request"]
+    for path in paths:
+        log.note(entry(acme, path=path))
+    log.write_waiting(connection)
+    assert list(ApiCall.objects.order_by("id").values_list("path", flat=True)) == paths
 
 
 @pytest.mark.parametrize(
