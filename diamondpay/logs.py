@@ -10,6 +10,7 @@ import datetime
 import json
 import logging
 import re
+from typing import Any
 
 # Long digit runs are card and identity numbers and phones; the words before = or : announce a secret.
 _LONG_NUMBER = re.compile(r"(?<![\w.-])\+?\d{11,19}(?![\w.-])")
@@ -25,6 +26,30 @@ def redact(text: str) -> str:
     text = _ADDRESS_PASSWORD.sub(r"\1:***@", text)
     text = _NAMED_SECRET.sub(r"\1\2***", text)
     return _LONG_NUMBER.sub(lambda found: "***" + found[0][-4:], text)
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """Return what Django is told of logging: everything of a level and above, on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "diamondpay.logs.JsonFormatter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {
+            "handlers": ["stderr"],
+            "level": level,
+        },
+        "loggers": {
+            "django": {"level": "INFO"},
+            "django.server": {"handlers": ["stderr"], "propagate": False},
+            # Both write the arguments of what they do, which may hold what must not be logged.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+        },
+    }
 
 
 class JsonFormatter(logging.Formatter):

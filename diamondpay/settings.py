@@ -12,7 +12,7 @@ from typing import Any
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
-from diamondpay import environment
+from diamondpay import api_limits, environment, logs
 from diamondpay.environment import ConfigurationError
 
 django_stubs_ext.monkeypatch()
@@ -338,32 +338,13 @@ REQUEST_TIME_SECONDS = environment.integer(
 # ---------------------------------------------------------------------------------------------------
 # APIs
 
-# Within a minute. Counted in Redis for all processes together where there is one, else by each for itself.
-_CALLS_MAX = 1_000_000
-API_CALLS_PER_MINUTE = environment.integer(
-    "DIAMONDPAY_API_CALLS_PER_MINUTE", default=6000, minimum=1, maximum=_CALLS_MAX
-)
-
-
-def _calls_per_minute(name: str, default: int) -> int:
-    """Return a limit of its own, or what the limit of all calls makes of it."""
-    return environment.integer(name, default=min(default, _CALLS_MAX), minimum=1, maximum=_CALLS_MAX)
-
-
-API_CREATES_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_CREATES_PER_MINUTE", API_CALLS_PER_MINUTE)
-API_QUERIES_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_QUERIES_PER_MINUTE", API_CALLS_PER_MINUTE)
-# Several merchants may call through one address.
-API_ADDRESS_CREATES_PER_MINUTE = _calls_per_minute(
-    "DIAMONDPAY_API_ADDRESS_CREATES_PER_MINUTE", 2 * API_CREATES_PER_MINUTE
-)
-API_ADDRESS_QUERIES_PER_MINUTE = _calls_per_minute(
-    "DIAMONDPAY_API_ADDRESS_QUERIES_PER_MINUTE", 2 * API_QUERIES_PER_MINUTE
-)
-# Failed proofs: of an address, which is then not heard any more; and in the name of one key.
-API_REFUSALS_PER_MINUTE = _calls_per_minute("DIAMONDPAY_API_REFUSALS_PER_MINUTE", 60)
-API_KEY_REFUSALS_PER_MINUTE = _calls_per_minute(
-    "DIAMONDPAY_API_KEY_REFUSALS_PER_MINUTE", 5 * API_REFUSALS_PER_MINUTE
-)
+API_CALLS_PER_MINUTE = api_limits.CALLS_PER_MINUTE
+API_CREATES_PER_MINUTE = api_limits.CREATES_PER_MINUTE
+API_QUERIES_PER_MINUTE = api_limits.QUERIES_PER_MINUTE
+API_ADDRESS_CREATES_PER_MINUTE = api_limits.ADDRESS_CREATES_PER_MINUTE
+API_ADDRESS_QUERIES_PER_MINUTE = api_limits.ADDRESS_QUERIES_PER_MINUTE
+API_REFUSALS_PER_MINUTE = api_limits.REFUSALS_PER_MINUTE
+API_KEY_REFUSALS_PER_MINUTE = api_limits.KEY_REFUSALS_PER_MINUTE
 # Tests write the log where it is looked at, and leave no thread of it behind.
 REQUEST_LOG = environment.flag("DIAMONDPAY_REQUEST_LOG", default=not IS_TEST)
 CACHE_URL = environment.text("DIAMONDPAY_CACHE_URL")
@@ -396,25 +377,6 @@ SPECTACULAR_SETTINGS = {
 # ---------------------------------------------------------------------------------------------------
 # Logs: one JSON object per line on standard error, without bodies, headers or arguments of tasks.
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "diamondpay.logs.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {
-        "handlers": ["stderr"],
-        "level": environment.choice(
-            "DIAMONDPAY_LOG_LEVEL", options=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"
-        ),
-    },
-    "loggers": {
-        "django": {"level": "INFO"},
-        "django.server": {"handlers": ["stderr"], "propagate": False},
-        # Both write the arguments of what they do, which may hold what must not be logged.
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(
+    environment.choice("DIAMONDPAY_LOG_LEVEL", options=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+)

@@ -139,7 +139,7 @@ class SharedCounters:
         try:
             with self._client.pipeline(transaction=True) as pipeline:
                 for command in commands:
-                    pipeline.execute_command(*command)
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 return list(pipeline.execute())
         except (redis.RedisError, OSError) as fault:
             self._left_until = self._read_seconds() + _STORE_LEFT_SECONDS
