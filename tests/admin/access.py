@@ -10,16 +10,12 @@ its own code.
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode, urljoin, urlsplit
 
@@ -47,11 +43,11 @@ from records import filters, payer_links
 from records.models import Case, ManualFreeze, Notification, Payment, Payout, Proof
 from records.models.exports import ExportJob, ExportSchedule, ExportTemplate
 from tests import factories
-from tests.admin import book
+from tests.admin import access_table, book
+from tests.admin.access_table import Cells, Found
 from tests.operations import batching
 
-TABLE = Path(__file__).with_name("access.csv")
-FOUND = "ACCESS_FOUND"
+FOUND = access_table.FOUND
 METHODS = ("GET", "POST")
 # The column of the table and the role behind it; "" is staff that nobody gave a role.
 ROLES = {
@@ -127,8 +123,6 @@ _QUERIES = {
 # One handler for all: the test client would build the middleware anew for each, and keep every context.
 _factory = RequestFactory()
 _handler = ClientHandler(enforce_csrf_checks=False)
-Cells = tuple[str, ...]
-Found = dict[tuple[str, str], Cells]
 
 
 @dataclass(frozen=True)
@@ -367,41 +361,13 @@ def found(world: World) -> Found:
 
 def expected() -> Found:
     """Return the table as it must be."""
-    with TABLE.open(newline="") as file:
-        rows = csv.reader(line for line in file if not line.startswith("#"))
-        head = next(rows)
-        if head != ["name", "method", *ROLES]:
-            raise ValueError(f"{TABLE.name} has the columns {head}")
-        return {(name, method): tuple(cells) for name, method, *cells in rows}
+    return access_table.read(columns=tuple(ROLES))
 
 
 def written(table: Found) -> str:
     """Return a table as the file has it."""
-    lines = [",".join(["name", "method", *ROLES])]
-    lines += [",".join([*key, *cells]) for key, cells in table.items()]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> int:
-    """Let the test find the table in a database of its own, and print it. Returns pytest's exit code."""
-    target = Path(os.environ.get(FOUND, "")) if os.environ.get(FOUND) else TABLE.with_suffix(".found")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:randomly",
-        str(TABLE.with_name("test_access.py")),
-    ]
-    done = subprocess.run(command, env={**os.environ, FOUND: str(target)}, capture_output=True, text=True)
-    if not target.exists():
-        sys.stderr.write(done.stdout + done.stderr)
-        return 1
-    sys.stdout.write(target.read_text())
-    target.unlink()
-    return 0
+    return access_table.written(table, columns=tuple(ROLES))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(access_table.main())
