@@ -268,11 +268,9 @@ def _signed(*, row: Notification, now: datetime, keyring: Keyring) -> Sending:
             timestamp_ms=int(now.timestamp() * 1000),
         )
         headers = dialect.headers(
-            webhook_id=row.webhook_id,
-            timestamp=int(now.timestamp()),
-            body=body,
-            secrets=[key.secret for key in keys],
-        )
+            webhook_id=row.webhook_id, timestamp=int(now.timestamp()), body=body, url=row.url,
+            secrets=[key.secret for key in keys], access_key=keys[0].public_id,
+        )  # fmt: skip
     number = row.attempt_count + 1
     return Sending(
         notification_pk=row.pk,

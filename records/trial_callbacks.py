@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from channels.models import Currency
 from diamondpay import audit
 from diamondpay.identity import tries
 from diamondpay.identity.tries import Counted, Rule
-from diamondpay.lib import destinations, errors, http
+from diamondpay.lib import crypto, destinations, errors, http
 from diamondpay.models import User
 from merchants import credentials
 from merchants.models import Credential, Merchant
@@ -84,8 +85,14 @@ def send(
     keys = credentials.live(merchant.pk, api, now)
     if dialect is None or not keys:
         raise credentials.NoCredential
+    held = _secrets_of(keys)
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
         raise errors.InvalidInput({"sign_type": _("MD5 is not switched on for this merchant.")})
+    try:
+        # By its form alone, before anything of it is stored or signed; whoever sends looks at every address.
+        destinations.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS, resolve_seconds=0)
+    except destinations.AddressRefused as refusal:
+        raise errors.InvalidInput({"url": refusal.reason}) from refusal
     with transaction.atomic():
         if tries.take(Counted(rule=_RULE, of=merchant.pk), now=now) > _RULE.limit:
             raise TooMany
@@ -96,13 +103,21 @@ def send(
     payment = _payment(merchant, now=now, sign_type=sign_type)
     body = dialect.body(
         facts=dialect.payment_facts(payment), sign_type=sign_type, access_key=keys[0].public_id,
-        secret=credentials.secret_of(keys[0]), timestamp_ms=int(now.timestamp() * 1000),
+        secret=held[0], timestamp_ms=int(now.timestamp() * 1000),
     )  # fmt: skip
     made = dialect.headers(
-        webhook_id=payment.payment_id, timestamp=int(now.timestamp()), body=body,
-        secrets=[credentials.secret_of(key) for key in keys],
+        webhook_id=payment.payment_id, timestamp=int(now.timestamp()), body=body, url=url,
+        secrets=held, access_key=keys[0].public_id,
     )  # fmt: skip
     return _sent(dialect, url=url, body=body, headers={**made, MARK: "1"})
+
+
+def _secrets_of(keys: Sequence[Credential]) -> list[str]:
+    """Return what signs. Raises: NoCredential where no configured key of ours opens one of them."""
+    try:
+        return [credentials.secret_of(key) for key in keys]
+    except crypto.CannotDecrypt as fault:
+        raise credentials.NoCredential from fault
 
 
 def _payment(merchant: Merchant, *, now: datetime, sign_type: str) -> Payment:
@@ -118,7 +133,7 @@ def _payment(merchant: Merchant, *, now: datetime, sign_type: str) -> Payment:
 
 
 def _sent(dialect: dialects.Dialect, *, url: str, body: bytes, headers: dict[str, str]) -> Trial:
-    told = {"url": url, "headers": headers, "body": body.decode()}
+    unanswered = Trial(url=url, headers=headers, body=body.decode(), is_acknowledged=False, reason="")
     if not _room.acquire(blocking=False):
         raise TooMany(_("Other test callbacks are on their way. Try again in some seconds."))
     try:
@@ -129,12 +144,12 @@ def _sent(dialect: dialects.Dialect, *, url: str, body: bytes, headers: dict[str
     except destinations.AddressRefused as refusal:
         raise errors.InvalidInput({"url": refusal.reason}) from refusal
     except destinations.DeliveryFailed as failure:
-        return Trial(**told, is_acknowledged=False, reason=failure.reason)
+        return replace(unanswered, reason=failure.reason)
     finally:
         _room.release()
     text = answer.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
     is_acknowledged, reason = dialect.is_acknowledged(http_status=answer.status, answer=text)
-    return Trial(
-        **told, is_acknowledged=is_acknowledged, reason=reason, status=answer.status, answer=text,
+    return replace(
+        unanswered, is_acknowledged=is_acknowledged, reason=reason, status=answer.status, answer=text,
         duration_ms=answer.duration_ms,
     )  # fmt: skip

@@ -59,9 +59,19 @@ class Dialect(Protocol):
         ...
 
     def headers(
-        self, *, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+        self,
+        *,
+        webhook_id: str,
+        timestamp: int,
+        body: bytes,
+        secrets: Sequence[str],
+        access_key: str = "",
+        url: str = "",
     ) -> dict[str, str]:
-        """Return the headers of one attempt, signed with each live secret. Units: Unix seconds."""
+        """Return the headers of one attempt to an address, signed with each live secret, the newest first.
+
+        Units: Unix seconds. `access_key` names the newest secret.
+        """
         ...
 
     def is_acknowledged(self, *, http_status: int, answer: str) -> tuple[bool, str]:

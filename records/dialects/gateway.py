@@ -162,7 +162,14 @@ class GatewayDialect:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
     def headers(
-        self, *, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+        self,
+        *,
+        webhook_id: str,
+        timestamp: int,
+        body: bytes,
+        secrets: Sequence[str],
+        access_key: str = "",
+        url: str = "",
     ) -> dict[str, str]:
         """Return content type and Standard Webhooks headers, with one signature for every live secret.
 

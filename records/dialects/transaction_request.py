@@ -206,7 +206,14 @@ class TransactionRequestDialect:
         return dumped({**wire(facts), "timestamp": timestamp_ms, "signature": signature})
 
     def headers(
-        self, *, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+        self,
+        *,
+        webhook_id: str,
+        timestamp: int,
+        body: bytes,
+        secrets: Sequence[str],
+        access_key: str = "",
+        url: str = "",
     ) -> dict[str, str]:
         """Return content type and Standard Webhooks headers, with one signature for every live secret.
 
