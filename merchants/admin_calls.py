@@ -39,6 +39,8 @@ def _caller(row: ApiCall) -> Any:
 
 def _key_id(row: ApiCall) -> Any:
     # No foreign key holds it: what is gone leaves a dash.
+    if row.credential_id is None:
+        return dash()
     found = Credential.objects.filter(pk=row.credential_id).values_list("public_id", flat=True)
     return found.first() or dash()
 

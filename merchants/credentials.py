@@ -197,8 +197,10 @@ def rotate(
             after=_told(old),
             reason=reason,
         )
-    told = {"user": user, "actor": actor, "address": address, "reason": reason}
-    return create(merchant=merchant, api=api, now=now, scopes=scopes or _scopes_of(replaced), **told)
+    return create(
+        merchant=merchant, api=api, now=now, scopes=scopes or _scopes_of(replaced),
+        user=user, actor=actor, address=address, reason=reason,
+    )  # fmt: skip
 
 
 def _scopes_of(replaced: Iterable[Credential]) -> tuple[str, ...]:

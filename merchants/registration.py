@@ -103,23 +103,14 @@ def register(
         after=_told(merchant, found_services, wallets),
     )
     made_for = functools.partial(
-        credentials.create,
-        merchant=merchant,
-        now=now,
-        user=user,
-        actor=actor,
-        address=address,
-        scopes=scopes,
+        credentials.create, merchant=merchant, now=now, user=user, actor=actor, address=address, scopes=scopes
     )
     created = made_for(api=Credential.Api.GATEWAY)
     return Registered(
-        merchant=merchant,
-        wallets=wallets,
-        credential=created.credential,
-        platform_key=created.platform_key,
-        authorization=created.authorization,
+        merchant=merchant, wallets=wallets, credential=created.credential,
+        platform_key=created.platform_key, authorization=created.authorization,
         further={api: made_for(api=api) for api in apis},
-    )
+    )  # fmt: skip
 
 
 def _told(

@@ -73,7 +73,7 @@ class Guarded(APIView):
 
     api: ClassVar[str]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer a call, with what is left of its limits in the headers."""
         call = of(request)
         response: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[assignment]
@@ -101,7 +101,7 @@ def guarded(
                 response = refuse(fault)
             return _ended(request, response, call, api=api)
 
-        watched.csrf_exempt = True  # type: ignore[attr-defined]
+        watched.csrf_exempt = watched.is_guarded = True  # type: ignore[attr-defined]
         return watched
 
     return wrap

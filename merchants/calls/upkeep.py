@@ -13,10 +13,10 @@ KEPT = timedelta(days=30)
 BATCH_COUNT_MAX = 5_000
 # In one call: what comes in between two calls is far less, and one after a long pause stays short.
 BATCHES_MAX = 20
+# No row is locked first: the application may not change what is logged, and locking asks for that right.
 _FORGET = """
     WITH old AS (
         SELECT id FROM merchants_apicall WHERE created_at < %(before)s ORDER BY created_at LIMIT %(count)s
-        FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM merchants_apicall USING old WHERE merchants_apicall.id = old.id RETURNING 1
     )
