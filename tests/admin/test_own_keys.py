@@ -66,7 +66,7 @@ def test_a_member_replaces_a_key_which_keeps_its_scopes_and_sees_the_new_one_onc
     new, old = live(acme)
     text = response.content.decode()
     created = response.context["created"]
-    assert (response.status_code, response["Cache-Control"]) == (200, "no-store, private")
+    assert (response.status_code, response["Cache-Control"].split(", ")[:2]) == (200, ["no-store", "private"])
     assert created.platform_key in text
     assert created.authorization in text
     assert credentials.secret_of(new) == created.platform_key
@@ -114,7 +114,7 @@ def test_wrong_input_stays_on_the_page_and_does_nothing(
     response = send(client, url(acme.credential, act), **typed)
     assert (response.status_code, bool(response.context["form"].errors)) == (200, True)
     assert [(row.pk, row.ends_at) for row in live(acme)] == [(acme.credential.pk, None)]
-    assert not AuditRow.objects.exists()
+    assert not AuditRow.objects.filter(user=member).exists()
 
 
 @pytest.mark.parametrize("act", ["rotate", "end"])
