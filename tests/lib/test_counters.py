@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,8 +51,17 @@ def test_what_has_ended_leaves_nothing_behind() -> None:
     assert list(counters._windows) == ["a"]
 
 
+class SlowMoment(float):
+    """A time from which the end of a window is reckoned so slowly that every other thread has its turn."""
+
+    def __add__(self, seconds: float) -> float:
+        time.sleep(0.05)
+        return float(self) + seconds
+
+
 def test_of_fifty_threads_each_hit_gets_a_number_of_its_own() -> None:
-    counters = LocalCounters()
+    # The first hit begins the window, which is where two threads at once would each begin their own.
+    counters = LocalCounters(lambda: SlowMoment(1000))
     gate = threading.Barrier(50)
 
     def hit(_number: int) -> list[int]:

@@ -19,6 +19,7 @@ from merchants import credentials
 from merchants.api import guard
 from merchants.api.gateway.errors import translate
 from merchants.api.gateway.views import GatewayView
+from merchants.calls import journal
 from merchants.registration import Registered
 from tests.merchants.api.gateway.test_guard import GETS
 
@@ -85,6 +86,7 @@ def test_a_call_passes_the_guard_without_a_statement(acme: Registered, settings:
         guard.admitted(request, caller=caller, credential=credential, scope=guard.Scope.READ)
         guard.failed(request, named="x", merchant_id=acme.merchant.pk)
     assert len(asked) == 0
+    assert journal.write_waiting(connection) == 1
     assert guard.of(request).credential == credential
 
 
