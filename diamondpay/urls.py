@@ -31,7 +31,9 @@ urlpatterns = [
     path("", include("records.urls")),
     path("gateway/", include("merchants.api.gateway.urls")),
     path("api/v2/merchant/", include("merchants.api.transaction_request.urls")),
+    path("", include("merchants.api.payment_detail.urls")),
     path("docs/", include("merchants.api.docs.urls")),
     path("docs/api/", include("merchants.api.gateway.docs")),
     path("docs/api/transaction-request/", include("merchants.api.transaction_request.docs")),
+    path("docs/api/payment-detail/", include("merchants.api.payment_detail.docs")),
 ]

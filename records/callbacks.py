@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils.translation import gettext as _t
@@ -14,7 +15,7 @@ from channels import secrets
 from channels.models import Channel
 from channels.upstreams import base
 from diamondpay.lib import clock, crash, errors, transactions
-from records import verdicts
+from records import submission, verdicts
 from records.models import Actor, Payment, PayoutAttempt, UpstreamCallback
 
 BODY_BYTES_MAX = 256 * 1024
@@ -104,7 +105,10 @@ def _verified(callback: UpstreamCallback) -> base.CallbackMessage:
     if callback.body_bytes > BODY_BYTES_MAX:
         raise base.CallbackRefused(_t("The callback is larger than 256 kB."))
     raw = base.RawCallback(
-        headers=callback.headers, body=bytes(callback.body), received_at=callback.received_at
+        headers=callback.headers,
+        body=bytes(callback.body),
+        received_at=callback.received_at,
+        path=urlsplit(submission.callback_url(callback.channel_id)).path,
     )
     return secrets.adapter_of(callback.channel).parse_callback(raw)
 

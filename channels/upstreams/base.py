@@ -148,12 +148,14 @@ class Inquiry:
 class RawCallback:
     """A callback as it arrived: header names lower case, body untouched.
 
+    path is that of the address that we gave, without the host: some upstreams sign it too.
     received_at is when it came, by the database's clock: staleness is judged by it, however late it is read.
     """
 
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

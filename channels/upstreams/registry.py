@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from channels.upstreams.base import Adapter
 from channels.upstreams.gateway.adapter import GatewayAdapter
+from channels.upstreams.payment_detail.adapter import PaymentDetailAdapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
 
 ADAPTERS: dict[str, type[Adapter]] = {
     "gateway": GatewayAdapter,
+    "payment_detail": PaymentDetailAdapter,
     "sandbox": SandboxAdapter,
     "transaction_request": TransactionRequestAdapter,
 }

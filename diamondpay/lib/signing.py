@@ -1,6 +1,7 @@
 """Signatures of the merchant APIs and of notifications. Pure; every comparison takes constant time.
 
-Source: gateway-api.md, 2. Signature; transaction-request-api.md, Authentication; Standard Webhooks.
+Source: gateway-api.md, 2. Signature; transaction-request-api.md and payment-detail-api.md, Authentication;
+Standard Webhooks.
 """
 
 import base64
@@ -115,6 +116,32 @@ def verify_access(*, access_key: str, secret_key: str, timestamp: str, signature
     except UnicodeEncodeError:
         return False
     return equal(wanted, signature)
+
+
+def detail_signature(*, secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:
+    """Return the payment-detail API's signature: Base64 of HMAC-SHA256 of time, method, path and body.
+
+    Shapes: `timestamp` as in its header; `path` without the host, with the query string where one is signed.
+    Source: payment-detail-api.md, Authentication.
+    """
+    if not secret:
+        raise ValueError("a secret must not be empty")
+    message = f"{timestamp}{method}{path}".encode() + body
+    return base64.b64encode(hmac.digest(secret.encode(), message, "sha256")).decode()
+
+
+def verify_detail(
+    *, secret: str, timestamp: str, method: str, paths: Sequence[str], body: bytes, signature: object
+) -> bool:
+    """Say whether the payment-detail API's signature is right for one of the paths; False for any garbage."""
+    is_right = False
+    for path in paths:
+        try:
+            wanted = detail_signature(secret=secret, timestamp=timestamp, method=method, path=path, body=body)
+        except UnicodeEncodeError:
+            return False
+        is_right |= equal(wanted, signature)
+    return is_right
 
 
 def answer_signature(*, secret: str, call: str, status: int, body: bytes) -> str:

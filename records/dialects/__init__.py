@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from records.dialects import gateway, transaction_request
+from records.dialects import gateway, payment_detail, transaction_request
 from records.models import Payment, Payout
 
 __all__ = ["Dialect", "get", "of_api"]
@@ -83,6 +83,7 @@ _DIALECTS: dict[str, Dialect] = {
     gateway.V1.name: gateway.V1,
     gateway.V2.name: gateway.V2,
     transaction_request.V2.name: transaction_request.V2,
+    payment_detail.V1.name: payment_detail.V1,
 }
 
 

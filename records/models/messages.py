@@ -178,6 +178,7 @@ class Notification(models.Model):
     attempts (N1).
 
     `facts` is the dialect's unsigned content as of the change; it is signed afresh for each attempt.
+    A merchant may also ask to be told (`records.telling`): such a row is beside those of the changes.
     """
 
     class State(models.TextChoices):
@@ -218,6 +219,9 @@ class Notification(models.Model):
     due_at = models.DateTimeField(_("next attempt"), null=True)
     leased_until = models.DateTimeField(_("in a worker's hands until"), null=True)
     created_at = models.DateTimeField(_("time"))
+    asked_at = models.DateTimeField(
+        _("asked for by the merchant"), null=True, help_text=_("Empty for what a status change caused.")
+    )
     finished_at = models.DateTimeField(_("finished"), null=True)
     last_reason = models.CharField(_("last result"), max_length=500, blank=True)
 
@@ -228,12 +232,12 @@ class Notification(models.Model):
             models.UniqueConstraint(
                 fields=["payment", "order_version"],
                 name="payment_notification_once",
-                condition=Q(payment__isnull=False),
+                condition=Q(payment__isnull=False, asked_at__isnull=True),
             ),
             models.UniqueConstraint(
                 fields=["payout", "order_version"],
                 name="payout_notification_once",
-                condition=Q(payout__isnull=False),
+                condition=Q(payout__isnull=False, asked_at__isnull=True),
             ),
             models.CheckConstraint(
                 condition=Q(payment__isnull=False, payout__isnull=True)

@@ -31,6 +31,7 @@ OWNERS = {"datetime", "date", "timezone", "time", "dt"}
 # What reads its host's clock, and why it may.
 MAY_READ = {
     "channels/upstreams/gateway/exchanges.py": "the time a request was sent, to another house",
+    "channels/upstreams/payment_detail/signing.py": "the time a request was sent, to another house",
     "channels/upstreams/transaction_request/signing.py": "the time a request was sent, to another house",
     "channels/upstreams/sandbox/adapter.py": "the time a request was sent, and an answer to it came",
     "channels/upstreams/sandbox/control.py": "the upstream that is played: another house",

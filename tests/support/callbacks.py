@@ -57,7 +57,9 @@ class _Receive(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.receive(RawCallback(headers=headers, body=body, received_at=datetime.now(UTC)))
+        answer = self.server.receive(
+            RawCallback(headers=headers, body=body, received_at=datetime.now(UTC), path=self.path)
+        )
         self.send_response(answer.http_status)
         self.send_header("content-type", answer.content_type)
         self.send_header("content-length", str(len(answer.body.encode())))

@@ -1,8 +1,9 @@
 """A Postman collection (format 2.1) of an OpenAPI document, whose requests sign themselves.
 
 Every request stands ready with the document's first example, and gives a new order a new number. Where the
-document asks for the three headers of the transaction-request API, a script signs the moment. Else a script
-signs the body of a POST, and a GET carries the token.
+document asks for the three headers of the transaction-request API, a script signs the moment; where it asks
+for those of the payment-detail API, the whole call. Else a script signs the body of a POST, and a GET carries
+the token.
 """
 
 from __future__ import annotations
@@ -43,15 +44,32 @@ if (pm.request.body && pm.request.body.raw) {
   pm.request.body.raw = JSON.stringify(body);
 }
 """.strip()
+_SIGN_CALL: Final = """
+const moment = String(Math.floor(Date.now() / 1000));
+let body = "";
+if (pm.request.body && pm.request.body.raw) {
+  const content = JSON.parse(pm.request.body.raw);
+  content.outTradeNo = `postman-${Date.now()}`;
+  body = JSON.stringify(content);
+  pm.request.body.raw = body;
+}
+const path = pm.variables.replaceIn(pm.request.url.getPathWithQuery());
+const made = CryptoJS.HmacSHA256(moment + pm.request.method + path + body, pm.variables.get("secret"));
+pm.request.headers.upsert({ key: "X-PAY-KEY", value: pm.variables.get("key") });
+pm.request.headers.upsert({ key: "X-PAY-TIMESTAMP", value: moment });
+pm.request.headers.upsert({ key: "X-PAY-SIGN", value: made.toString(CryptoJS.enc.Base64) });
+""".strip()
 _BY_BODY: Final = ("platform_id", "platform_key", "authorization")
 _BY_MOMENT: Final = ("access_key", "secret_key")
+_BY_CALL: Final = ("key", "secret")
 
 
 def collection(document: Json) -> dict[str, Any]:
     """Return the collection: a folder for each tag, a request for each operation, the keys as variables."""
     folders: dict[str, list[dict[str, Any]]] = {}
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
-    secrets = _BY_MOMENT if any(map(_signs_moment, operations)) else _BY_BODY
+    secrets = _BY_CALL if _asks_for("X-PAY-KEY", operations[0]) else _BY_BODY
+    secrets = _BY_MOMENT if any(_asks_for("access_key", one) for one in operations) else secrets
     variables = {"base_url": "http://127.0.0.1:8000", **dict.fromkeys(secrets, "")}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -75,12 +93,14 @@ def _item(path: str, method: str, operation: Json) -> dict[str, Any]:
         "description": operation["summary"],
     }
     item: dict[str, Any] = {"name": operation["operationId"], "request": request, "response": []}
-    signs_moment = _signs_moment(operation)
-    if signs_moment:
-        item["event"] = [_before(_SIGN_MOMENT)]
+    script = ""
+    for header, found in (("access_key", _SIGN_MOMENT), ("X-PAY-KEY", _SIGN_CALL)):
+        script = found if _asks_for(header, operation) else script
+    if script:
+        item["event"] = [_before(script)]
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content is None:
-        if not signs_moment:
+        if not script:
             request["header"] = [{"key": "Authorization", "value": "{{authorization}}"}]
         return item
     example: Json = next(iter(content["examples"].values()))["value"]
@@ -95,8 +115,8 @@ def _item(path: str, method: str, operation: Json) -> dict[str, Any]:
     return item
 
 
-def _signs_moment(operation: Json) -> bool:
-    return any(given["name"] == "access_key" for given in operation.get("parameters", []))
+def _asks_for(header: str, operation: Json) -> bool:
+    return any(given["name"] == header for given in operation.get("parameters", []))
 
 
 def _before(script: str) -> dict[str, Any]:

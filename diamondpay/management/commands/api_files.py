@@ -16,7 +16,11 @@ from diamondpay.lib.openapi import changes, postman
 
 # The API's name, which is its file's, and the URL name of its document. They are asked for by address:
 # nothing but `diamondpay.urls` may import `merchants.api`.
-APIS = {"gateway": "docs-schema", "transaction_request": "docs-transaction-request-schema"}
+APIS = {
+    "gateway": "docs-schema",
+    "transaction_request": "docs-transaction-request-schema",
+    "payment_detail": "docs-payment-detail-schema",
+}
 FOLDER: Path = settings.BASE_DIR / "docs"
 
 

@@ -14,10 +14,16 @@ from merchants.api.gateway import docs as gateway_docs
 from merchants.api.gateway import examples
 from merchants.api.gateway import reference as gateway
 from merchants.api.gateway.errors import WORDS
+from merchants.api.payment_detail import authentication as detail_authentication
+from merchants.api.payment_detail import docs as detail_docs
+from merchants.api.payment_detail import errors as detail_errors
+from merchants.api.payment_detail import examples as detail_examples
+from merchants.api.payment_detail import reference as detail
 from merchants.api.transaction_request import docs as orders_docs
 from merchants.api.transaction_request import reference as orders
 from merchants.api.transaction_request.errors import STATUSES as ORDER_STATUSES
 from merchants.api.transaction_request.errors import WORDS as ORDER_WORDS
+from records import telling
 from records.dialects.gateway import V1
 
 _UNSIGNED = ("sign", "sign_type")
@@ -26,7 +32,8 @@ _UNSIGNED = ("sign", "sign_type")
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Show which APIs there are and where to begin."""
-    return render(request, "docs/index.html", {"operations": _operations(), "orders": _orders()})
+    context = {"operations": _operations(), "orders": _orders(), "details": _details()}
+    return render(request, "docs/index.html", context)
 
 
 @require_safe
@@ -68,6 +75,29 @@ def orders_page(request: HttpRequest) -> HttpResponse:
         "clock_seconds": settings.REQUEST_TIME_SECONDS,
     }
     return render(request, "docs/orders.html", context)
+
+
+@require_safe
+def detail_page(request: HttpRequest) -> HttpResponse:
+    """Show everything about the payment-detail API on one page."""
+    context = {
+        "operations": _details(),
+        "public_url": settings.PUBLIC_URL,
+        "vector": detail.VECTOR,
+        "calling": samples.detailing(),
+        "verifying": samples.verifying(),
+        "callback": json.dumps(dict(detail_examples.PAID), indent=2),
+        "statuses": detail.STATUSES,
+        "errors": [(code, words, detail.REMEDIES[code]) for code, words in detail_errors.WORDS.items()],
+        "waits": [_wait(seconds) for seconds in settings.NOTIFICATION_RETRY_SECONDS],
+        "clock_seconds": detail_authentication.TIME_SECONDS,
+        "told_seconds": telling.WINDOW_SECONDS,
+    }
+    return render(request, "docs/detail.html", context)
+
+
+def _details() -> list[reference.Operation]:
+    return reference.operations(detail_docs.document())
 
 
 def _orders() -> list[reference.Operation]:

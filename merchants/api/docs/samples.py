@@ -9,14 +9,14 @@ from typing import Final
 
 from django.conf import settings
 
-# Folder → the language's name, what calls each API, and what checks a notification of either.
+# Folder → the language's name, what calls each API, and what checks a notification of any.
 LANGUAGES: Final = {
-    "python": ("Python", "gateway.py", "orders.py", "verify.py"),
-    "php": ("PHP", "gateway.php", "orders.php", "verify.php"),
-    "go": ("Go", "gateway.go", "orders.go", "verify.go"),
-    "java": ("Java", "Gateway.java", "Orders.java", "Verify.java"),
-    "node": ("Node.js", "gateway.mjs", "orders.mjs", "verify.mjs"),
-    "curl": ("curl", "gateway.sh", "orders.sh", "verify.sh"),
+    "python": ("Python", "gateway.py", "orders.py", "detail.py", "verify.py"),
+    "php": ("PHP", "gateway.php", "orders.php", "detail.php", "verify.php"),
+    "go": ("Go", "gateway.go", "orders.go", "detail.go", "verify.go"),
+    "java": ("Java", "Gateway.java", "Orders.java", "Detail.java", "Verify.java"),
+    "node": ("Node.js", "gateway.mjs", "orders.mjs", "detail.mjs", "verify.mjs"),
+    "curl": ("curl", "gateway.sh", "orders.sh", "detail.sh", "verify.sh"),
 }
 
 
@@ -32,17 +32,26 @@ class Program:
 
 def calling() -> Sequence[Program]:
     """Return the programs that call the gateway API, one for each language."""
-    return [_program(language, title, name) for language, (title, name, _, _) in LANGUAGES.items()]
+    return _programs(1)
 
 
 def ordering() -> Sequence[Program]:
     """Return the programs that call the transaction-request API, one for each language."""
-    return [_program(language, title, name) for language, (title, _, name, _) in LANGUAGES.items()]
+    return _programs(2)
+
+
+def detailing() -> Sequence[Program]:
+    """Return the programs that call the payment-detail API, one for each language."""
+    return _programs(3)
 
 
 def verifying() -> Sequence[Program]:
     """Return the programs that check a notification, one for each language."""
-    return [_program(language, title, name) for language, (title, _, _, name) in LANGUAGES.items()]
+    return _programs(4)
+
+
+def _programs(place: int) -> Sequence[Program]:
+    return [_program(language, names[0], names[place]) for language, names in LANGUAGES.items()]
 
 
 @functools.cache

@@ -10,4 +10,5 @@ urlpatterns = [
     path("", pages.index, name="docs-index"),
     path("gateway/", pages.gateway_page, name="docs-gateway"),
     path("transaction-request/", pages.orders_page, name="docs-orders"),
+    path("payment-detail/", pages.detail_page, name="docs-detail"),
 ]

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from typing import Any
+from django.urls import include, path
 
-from csp.constants import SELF
-from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import include, path, reverse
-from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import normalize_result_object
-from drf_spectacular.settings import patched_settings
-
-from merchants.api import wording
 from merchants.api.gateway import reference
 from merchants.api.gateway.errors import WORDS
+from merchants.api.openapi import Document
 
 _DESCRIPTION = """
 Deposits, payouts and balances of a merchant, JSON in and out.
@@ -53,48 +41,19 @@ def _description() -> str:
     return _DESCRIPTION + "\n".join(f"| {code} | {words} |" for code, words in WORDS.items())
 
 
-_SETTINGS = {
-    "TITLE": "DiamondPay gateway API",
-    "DESCRIPTION": _description(),
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {"authorization": {"type": "apiKey", "in": "header", "name": "Authorization"}}
+DOCUMENT = Document(
+    title="DiamondPay gateway API",
+    description=_description(),
+    path_prefix="/gateway/api",
+    patterns=[path("gateway/", include("merchants.api.gateway.urls"))],
+    meanings=reference.MEANINGS,
+    page_name="docs-page",
+    schema_name="docs-schema",
+    further={
+        "APPEND_COMPONENTS": {
+            "securitySchemes": {"authorization": {"type": "apiKey", "in": "header", "name": "Authorization"}}
+        }
     },
-    "SCHEMA_PATH_PREFIX": "/gateway/api",
-}
-_PATTERNS = [path("gateway/", include("merchants.api.gateway.urls"))]
-
-
-@functools.cache
-def _schema() -> bytes:
-    """Return the document. Made once per process: nothing in it changes while the process lives."""
-    with patched_settings(_SETTINGS):
-        found = SchemaGenerator(patterns=_PATTERNS).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
-    wording.describe(plain, reference.MEANINGS)
-    return json.dumps(plain, ensure_ascii=False, default=str).encode()
-
-
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document as the caller's own."""
-    found: dict[str, Any] = json.loads(_schema())
-    return found
-
-
-@require_safe
-def schema(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document."""
-    return HttpResponse(_schema(), content_type="application/vnd.oai.openapi+json; charset=utf-8")
-
-
-@require_safe
-@csp_update({"img-src": [SELF, "data:"]})
-def page(request: HttpRequest) -> HttpResponse:
-    """Show the document with Swagger UI, whose style sheet draws its arrows with data: images."""
-    context = {"title": _SETTINGS["TITLE"], "schema_url": reverse("docs-schema")}
-    return render(request, "docs/swagger.html", context)
-
-
-urlpatterns = [
-    path("", page, name="docs-page"),
-    path("schema/", schema, name="docs-schema"),
-]
+)
+document = DOCUMENT.content
+urlpatterns = DOCUMENT.urlpatterns()

@@ -6,17 +6,14 @@ On the wire types are lax: numbers come as numbers or as texts of digits, accoun
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 
-from django.conf import settings
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import RequiredField
-from diamondpay.lib import destinations, errors, http, money
-from merchants.api.characters import bad_character, bad_order_character, shown
+from diamondpay.lib import money
 from merchants.api.gateway.errors import MalformedFields
+from merchants.api.reading import REQUIRED, FieldReader
 
 ORDER_NUMBER_LENGTH_MAX = 64
 URL_LENGTH_MAX = 256
@@ -24,46 +21,22 @@ LAST_NUMBERS_MAX = 10
 _WHOLE = re.compile(r"[1-9][0-9]*")
 _TAIL = re.compile(r"[0-9]{3,8}")
 _CURRENCY = re.compile(r"[A-Za-z]{3,8}")
-_REQUIRED = _("required")
-# A merchant gives the same few hosts with every order.
-_RECENT_NAMES = destinations.RecentNames()
 
 
-class Reader:
+class Reader(FieldReader):
     """Takes fields out of a call one by one and collects what is wrong with them."""
 
-    def __init__(self, params: Mapping[str, object]) -> None:
-        self.params = params
-        self.faults: dict[str, errors.Words] = {}
+    order_number_length_max = ORDER_NUMBER_LENGTH_MAX
+    url_length_max = URL_LENGTH_MAX
 
-    def text(self, name: str, *, length_max: int, required: bool = False) -> str:
-        """Return a text without control or direction characters; a whole number counts as its digits."""
-        found = self._present(name, required=required)
-        if found is None:
-            return ""
-        text = str(found) if type(found) in (str, int) else None
-        if text is None:
-            self.faults[name] = _("must be a text")
-            return ""
-        bad = bad_character(text)
-        if bad is not None:
-            self.faults[name] = format_lazy(_("contains the character {character}"), character=shown(bad))
-        elif len(text) > length_max:
-            self.faults[name] = format_lazy(_("longer than {count} characters"), count=length_max)
-        return text
-
-    def order_number(self, name: str) -> str:
-        """Return a merchant's order number: ASCII letters, digits and signs, without blanks, & and =."""
-        text = self.text(name, length_max=ORDER_NUMBER_LENGTH_MAX, required=True)
-        bad = bad_order_character(text)
-        if bad is not None:
-            words = _("contains the character {character}; use ASCII letters, digits and - _ . : /")
-            self.faults[name] = format_lazy(words, character=shown(bad))
-        return text
+    @staticmethod
+    def as_text(value: object) -> str | None:
+        """Return a text, or a whole number as its digits."""
+        return str(value) if type(value) in (str, int) else None
 
     def hundredths(self, name: str) -> Decimal:
         """Return an amount that is sent × 100, in major units."""
-        found = self._present(name, required=True)
+        found = self.present(name, required=True)
         text = str(found) if type(found) in (str, int) else ""
         if found is None or not self._is_whole(name, text):
             return Decimal(0)
@@ -75,20 +48,10 @@ class Reader:
 
     def unix_seconds(self, name: str) -> None:
         """Check that a required time is given in plain seconds."""
-        found = self._present(name, required=True)
+        found = self.present(name, required=True)
         text = str(found) if type(found) in (str, int) else ""
         if found is not None and (_WHOLE.fullmatch(text) is None or len(text) > 18):
             self.faults[name] = _("must be Unix seconds, such as 1707220575")
-
-    def url(self, name: str, *, required: bool = False) -> str:
-        """Return an address that may be called: its form and every address behind its host are looked at."""
-        url = self.text(name, length_max=URL_LENGTH_MAX, required=required)
-        if url and name not in self.faults:
-            try:
-                http.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS, names=_RECENT_NAMES)
-            except http.AddressRefused as refusal:
-                self.faults[name] = refusal.reason
-        return url
 
     def currency(self, name: str) -> str:
         """Return a currency code in capitals."""
@@ -111,7 +74,7 @@ class Reader:
             self.faults[name] = _("must be the last 3 to 8 digits of the account")
         return tuple(tails)
 
-    def check(self, *, direction: str) -> None:
+    def check_for(self, *, direction: str) -> None:
         """Refuse the call when anything was wrong, naming also what its service needs and does not get.
 
         Raises: MalformedFields with every fault.
@@ -125,7 +88,7 @@ class Reader:
             )
             for field in declared.values_list("field", flat=True):
                 if field not in self.faults and not self._has(field):
-                    self.faults[field] = _REQUIRED
+                    self.faults[field] = REQUIRED
         raise MalformedFields(self.faults)
 
     def _has(self, field: str) -> bool:
@@ -134,14 +97,6 @@ class Reader:
             "last_number": ("last_number", "last_numbers"),
         }
         return any(self.params.get(name) for name in names.get(field, (field,)))
-
-    def _present(self, name: str, *, required: bool) -> object:
-        found = self.params.get(name)
-        if found is not None and found != "":
-            return found
-        if required:
-            self.faults[name] = _REQUIRED
-        return None
 
     def _is_whole(self, name: str, text: str) -> bool:
         if _WHOLE.fullmatch(text) is None:

@@ -72,7 +72,7 @@ class CreatePayment(views.GatewayView):
             sign_type=call.sign_type,
             source=Source.API_V1,
         )
-        read.check(direction=Direction.DEPOSIT)
+        read.check_for(direction=Direction.DEPOSIT)
         return order
 
 

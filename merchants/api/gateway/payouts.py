@@ -63,7 +63,7 @@ class CreatePayout(views.GatewayView):
             sign_type=call.sign_type,
             source=Source.API_V1,
         )
-        read.check(direction=Direction.PAYOUT)
+        read.check_for(direction=Direction.PAYOUT)
         return order
 
 

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from typing import Any
+from django.urls import include, path
 
-from csp.constants import SELF
-from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import include, path, reverse
-from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import normalize_result_object
-from drf_spectacular.settings import patched_settings
-
-from merchants.api import wording
+from merchants.api.openapi import Document
 from merchants.api.transaction_request import reference
 from merchants.api.transaction_request.errors import STATUSES, WORDS
 
@@ -76,46 +64,15 @@ def _description() -> str:
     )
 
 
-_SETTINGS = {
-    "TITLE": "DiamondPay transaction-request API",
-    "DESCRIPTION": _description(),
-    "VERSION": "2.0",
-    "SCHEMA_PATH_PREFIX": "/api/v2/merchant",
-}
-_PATTERNS = [path("api/v2/merchant/", include("merchants.api.transaction_request.urls"))]
-
-
-@functools.cache
-def _schema() -> bytes:
-    """Return the document. Made once per process: nothing in it changes while the process lives."""
-    with patched_settings(_SETTINGS):
-        found = SchemaGenerator(patterns=_PATTERNS).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
-    wording.describe(plain, reference.MEANINGS)
-    return json.dumps(plain, ensure_ascii=False, default=str).encode()
-
-
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document as the caller's own."""
-    found: dict[str, Any] = json.loads(_schema())
-    return found
-
-
-@require_safe
-def schema(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document."""
-    return HttpResponse(_schema(), content_type="application/vnd.oai.openapi+json; charset=utf-8")
-
-
-@require_safe
-@csp_update({"img-src": [SELF, "data:"]})
-def page(request: HttpRequest) -> HttpResponse:
-    """Show the document with Swagger UI, whose style sheet draws its arrows with data: images."""
-    context = {"title": _SETTINGS["TITLE"], "schema_url": reverse("docs-transaction-request-schema")}
-    return render(request, "docs/swagger.html", context)
-
-
-urlpatterns = [
-    path("", page, name="docs-transaction-request"),
-    path("schema/", schema, name="docs-transaction-request-schema"),
-]
+DOCUMENT = Document(
+    title="DiamondPay transaction-request API",
+    description=_description(),
+    version="2.0",
+    path_prefix="/api/v2/merchant",
+    patterns=[path("api/v2/merchant/", include("merchants.api.transaction_request.urls"))],
+    meanings=reference.MEANINGS,
+    page_name="docs-transaction-request",
+    schema_name="docs-transaction-request-schema",
+)
+document = DOCUMENT.content
+urlpatterns = DOCUMENT.urlpatterns()

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import PaymentMethod
-from diamondpay.lib import destinations, errors, http, money
+from diamondpay.lib import money
 from diamondpay.lib.signing import NumberText
-from merchants.api.characters import bad_character, bad_order_character, shown
+from merchants.api.reading import FieldReader
 
 ORDER_NUMBER_LENGTH_MAX = 100
 URL_LENGTH_MAX = 200
@@ -32,44 +31,17 @@ METHOD_BITS: Mapping[int, PaymentMethod] = {
     16: PaymentMethod.ACCOUNT,
 }
 _MILLISECONDS_MIN, _MILLISECONDS_MAX = 10**11, 10**14
-_REQUIRED = _("required")
-_RECENT_NAMES = destinations.RecentNames()
 
 
-class Reader:
+class Reader(FieldReader):
     """Takes fields out of a call one by one, by paths such as `client.realName`, and collects faults."""
 
-    def __init__(self, params: Mapping[str, object]) -> None:
-        self.params = params
-        self.faults: dict[str, errors.Words] = {}
-
-    def text(self, path: str, *, length_max: int, required: bool = False) -> str:
-        """Return a text without control or direction characters."""
-        found = self._present(path, required=required)
-        if found is None:
-            return ""
-        if type(found) is not str:
-            self.faults[path] = _("must be a text")
-            return ""
-        bad = bad_character(found)
-        if bad is not None:
-            self.faults[path] = format_lazy(_("contains the character {character}"), character=shown(bad))
-        elif len(found) > length_max:
-            self.faults[path] = format_lazy(_("longer than {count} characters"), count=length_max)
-        return found
-
-    def order_number(self, path: str) -> str:
-        """Return a merchant's order number: ASCII letters, digits and signs, without blanks, & and =."""
-        text = self.text(path, length_max=ORDER_NUMBER_LENGTH_MAX, required=True)
-        bad = bad_order_character(text)
-        if bad is not None:
-            words = _("contains the character {character}; use ASCII letters, digits and - _ . : /")
-            self.faults[path] = format_lazy(words, character=shown(bad))
-        return text
+    order_number_length_max = ORDER_NUMBER_LENGTH_MAX
+    url_length_max = URL_LENGTH_MAX
 
     def amount(self, path: str) -> Decimal:
         """Return a positive amount in major units, every digit kept."""
-        found = self._present(path, required=True)
+        found = self.present(path, required=True)
         if found is None:
             return Decimal(0)
         if type(found) not in (str, int, NumberText):
@@ -97,7 +69,7 @@ class Reader:
 
     def methods(self, path: str) -> list[PaymentMethod]:
         """Return the payment methods of a bit mask, the lowest bit first."""
-        found = self._present(path, required=True)
+        found = self.present(path, required=True)
         if found is None:
             return []
         if type(found) is not int or not 1 <= found < 2 ** len(METHOD_BITS):
@@ -109,28 +81,18 @@ class Reader:
 
     def switch(self, path: str) -> bool:
         """Return true or false; false when it is left out."""
-        found = self._present(path, required=False)
+        found = self.present(path, required=False)
         if found is not None and type(found) is not bool:
             self.faults[path] = _("must be true or false")
         return found is True
 
     def milliseconds(self, path: str) -> None:
         """Check a time that may be left out."""
-        found = self._present(path, required=False)
+        found = self.present(path, required=False)
         if found is not None and (
             type(found) is not int or not _MILLISECONDS_MIN <= found < _MILLISECONDS_MAX
         ):
             self.faults[path] = _("must be UTC milliseconds, such as 1741724988336")
-
-    def url(self, path: str) -> str:
-        """Return an address that may be called: its form and every address behind its host are looked at."""
-        url = self.text(path, length_max=URL_LENGTH_MAX, required=True)
-        if url and path not in self.faults:
-            try:
-                http.check_url(url, settings.NOTIFICATION_PRIVATE_NETWORKS, names=_RECENT_NAMES)
-            except http.AddressRefused as refusal:
-                self.faults[path] = refusal.reason
-        return url
 
     def currencies(
         self, asked_path: str, fiat_path: str, *, settlement: str, fiat: Sequence[str]
@@ -143,26 +105,3 @@ class Reader:
             words = _("must be {settlement} or the same as {name}")
             self.faults[asked_path] = format_lazy(words, settlement=settlement, name=fiat_path)
         return asked, fiat_currency
-
-    def check(self) -> None:
-        """Refuse the call when anything was wrong.
-
-        Raises: InvalidInput with every fault.
-        """
-        if self.faults:
-            raise errors.InvalidInput(self.faults)
-
-    def _present(self, path: str, *, required: bool) -> object:
-        section, dot, name = path.rpartition(".")
-        holder: object = self.params
-        if dot:
-            holder = self.params.get(section)
-            if holder is not None and not isinstance(holder, dict):
-                self.faults[section] = _("must be an object")
-                return None
-        found = holder.get(name) if isinstance(holder, Mapping) else None
-        if found is not None and found != "":
-            return found
-        if required and section not in self.faults:
-            self.faults[path] = _REQUIRED
-        return None

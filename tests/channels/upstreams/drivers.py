@@ -12,9 +12,10 @@ from typing import Protocol
 
 from channels.upstreams.base import Adapter, PaymentRequest
 from channels.upstreams.gateway.adapter import GatewayAdapter
+from channels.upstreams.payment_detail.adapter import PaymentDetailAdapter
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from channels.upstreams.transaction_request.adapter import TransactionRequestAdapter
-from tests.channels.upstreams import gateway_upstream, transaction_upstream
+from tests.channels.upstreams import detail_upstream, gateway_upstream, transaction_upstream
 from tests.channels.upstreams.gateway_upstream import GatewayUpstream
 from tests.support.sandbox import Sandbox
 
@@ -170,6 +171,57 @@ class TransactionRequestDriver:
 
     def fail(self, reference: str) -> None:
         self._upstream.end(reference, "Failed", reason="the account is closed")
+
+
+class PaymentDetailDriver:
+    """A payment-detail upstream that signs its answers, as DiamondPay does. Its rate is 1 for everything."""
+
+    service = "SVC0001"
+    currency = "CNY"
+    reads_answers = True
+    decimals_max = 18
+    repeat_seconds_max = 1.5
+
+    def __init__(self, upstream: detail_upstream.Upstream) -> None:
+        self._upstream = upstream
+
+    def adapter(self, *, base_url: str = "", timeout_seconds: float = 15) -> Adapter:
+        return self.bound(base_url=base_url or self._upstream.base_url, timeout_seconds=str(timeout_seconds))
+
+    def adapter_of_another_account(self) -> Adapter:
+        return self.bound("KEY-TWO")
+
+    def adapter_in(self, currency: str) -> Adapter:
+        return self.adapter()
+
+    def bound(self, account: str = "KEY-ONE", **settings: str) -> PaymentDetailAdapter:
+        """Return an adapter with settings of one's choice."""
+        given = {
+            "base_url": self._upstream.base_url, "key": account,
+            "secret": detail_upstream.ACCOUNTS[account], "chain_id": "1", "token_symbol": "USDT",
+        }  # fmt: skip
+        return PaymentDetailAdapter({**given, **settings})
+
+    def in_currency(self, request: PaymentRequest, currency: str) -> PaymentRequest:
+        return replace(request, currency=currency)
+
+    def behave(self) -> None:
+        self._upstream.mode = ""
+
+    def refuse(self) -> None:
+        self._upstream.mode = "refuse"
+
+    def spoil(self, way: str) -> None:
+        self._upstream.mode = way
+
+    def forge_callbacks(self) -> None:
+        self._upstream.forges_callbacks = True
+
+    def pay(self, reference: str, *, amount_x100: int | None = None) -> None:
+        self._upstream.end(reference, 0, amount=None if amount_x100 is None else Decimal(amount_x100) / 100)
+
+    def fail(self, reference: str) -> None:
+        self._upstream.end(reference, 4)
 
 
 class GatewayDriver:

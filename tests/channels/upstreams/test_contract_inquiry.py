@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from channels.upstreams.base import Direction, PaymentRequest, PayoutRequest, SubmissionOutcome, UpstreamState
+from tests.channels.upstreams.conftest import direction_of, submit
 from tests.channels.upstreams.drivers import Driver
 
 
@@ -30,10 +31,12 @@ def test_an_order_of_another_account_is_not_found(upstream: Driver, payment: Pay
     assert inquiry.state is UpstreamState.NOT_FOUND
 
 
-def test_an_open_order_is_pending_and_moved_nothing(upstream: Driver, payout: PayoutRequest) -> None:
+def test_an_open_order_is_pending_and_moved_nothing(
+    upstream: Driver, order: PaymentRequest | PayoutRequest
+) -> None:
     adapter = upstream.adapter()
-    submission = adapter.submit_payout(payout)
-    inquiry = adapter.query(direction=Direction.PAYOUT, reference=payout.reference)
+    submission = submit(adapter, order)
+    inquiry = adapter.query(direction=direction_of(order), reference=order.reference)
     assert (inquiry.state, inquiry.amount) == (UpstreamState.PENDING, None)
     assert (inquiry.channel_order_no, inquiry.currency) == (submission.channel_order_no, "CNY")
 
@@ -78,12 +81,12 @@ def test_a_failed_order_tells_why(upstream: Driver, payout: PayoutRequest) -> No
     assert inquiry.reason
 
 
-def test_a_wrongly_signed_answer_is_unknown(upstream: Driver, payout: PayoutRequest) -> None:
-    adapter = upstream.adapter()
-    adapter.submit_payout(payout)
-    upstream.fail(payout.reference)
+def test_a_wrongly_signed_answer_is_unknown(upstream: Driver, order: PaymentRequest | PayoutRequest) -> None:
+    adapter, direction = upstream.adapter(), direction_of(order)
+    submit(adapter, order)
+    upstream.fail(order.reference)
     upstream.spoil("forged")
-    inquiry = adapter.query(direction=Direction.PAYOUT, reference=payout.reference)
+    inquiry = adapter.query(direction=direction, reference=order.reference)
     assert (inquiry.state, inquiry.amount, inquiry.channel_order_no) == (UpstreamState.UNKNOWN, None, "")
-    absent = adapter.query(direction=Direction.PAYOUT, reference="NOBODY")
+    absent = adapter.query(direction=direction, reference="NOBODY")
     assert absent.state is UpstreamState.UNKNOWN

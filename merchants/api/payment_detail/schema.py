@@ -1,0 +1,135 @@
+"""The payment-detail API in OpenAPI: every operation with its fields, an answer and its refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from django.utils.functional import lazystr
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from merchants.api.payment_detail import examples
+from merchants.api.payment_detail.errors import WORDS
+
+Json = Mapping[str, Any]
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Decorator(Protocol):
+    """What describes a method and returns it as it was."""
+
+    def __call__(self, method: F, /) -> F:
+        """Return the method."""
+        ...
+
+
+_TEXT: Final[Json] = {"type": "string"}
+_UNITS: Final[Json] = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
+_AMOUNT: Final[Json] = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"}
+
+
+def _maybe(kind: Json) -> Json:
+    return {**kind, "nullable": True}
+
+
+def _object(required: list[str], **properties: Json) -> Json:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+ORDER: Final[Mapping[str, Json]] = {
+    "orgId": {"type": "integer"},
+    "outTradeNo": _TEXT,
+    "outPaymentNo": _TEXT,
+    "chainId": _maybe({"type": "integer"}),
+    "description": _TEXT,
+    "isLegalTender": {"type": "integer", "enum": [0, 1]},
+    "quoteCurrencySymbol": _TEXT,
+    "quoteAmount": _AMOUNT,
+    "paymentStatus": {"type": "integer", "enum": [0, 1, 2, 3, 4, 5]},
+    "paymentType": _maybe({"type": "integer", "enum": [0, 1, None]}),
+    "expectedAmount": _maybe(_UNITS),
+    "settlementAmount": _maybe(_UNITS),
+    "settlementCurrencySymbol": _maybe(_TEXT),
+    "transferHash": _maybe(_TEXT),
+    "userWalletAddress": _maybe(_TEXT),
+    "fromAddress": _maybe(_TEXT),
+    "blockTime": _maybe({"type": "integer", "format": "int64"}),
+    "createTime": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"},
+}
+
+
+def envelope(data: Json) -> Json:
+    """Return the schema of an answer around its data."""
+    return _object(["code", "msg", "data"], code={"type": "integer", "enum": [200]}, msg=_TEXT, data=data)
+
+
+_REFUSED: Final[Json] = _object(
+    ["code", "msg", "description"],
+    code={"type": "integer", "enum": sorted(WORDS)},
+    msg=_TEXT,
+    description=_TEXT,
+)
+_HEADERS: Final = [
+    OpenApiParameter(
+        "X-PAY-KEY", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True, description="your key"
+    ),
+    OpenApiParameter(
+        "X-PAY-TIMESTAMP", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        description="Unix seconds, ± 60 s of our clock",
+    ),
+    OpenApiParameter(
+        "X-PAY-SIGN", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        description="Base64 of HMAC-SHA256 of timestamp + METHOD + path + body with your secret",
+    ),
+]  # fmt: skip
+_NUMBERS: Final = [
+    OpenApiParameter("outTradeNo", OpenApiTypes.STR, description="your order number"),
+    OpenApiParameter("outPaymentNo", OpenApiTypes.STR, description="our order number; at least one of both"),
+]
+
+
+def operation(
+    name: str,
+    summary: str,
+    answered: Json,
+    *,
+    example: Json,
+    tag: str = "Orders",
+    sent: Json | None = None,
+    request: Json | None = None,
+    parameters: list[OpenApiParameter] | None = None,
+) -> Decorator:
+    """Return what describes an operation."""
+    samples = [OpenApiExample("Answer", value=dict(example), response_only=True, status_codes=["200"])]
+    if sent is not None:
+        samples.append(OpenApiExample("Request", value=dict(sent), request_only=True))
+    return extend_schema(
+        operation_id=name,
+        summary=lazystr(summary),
+        request={"application/json": request} if request else None,
+        responses={
+            (200, "application/json"): answered,
+            **{(code, "application/json"): _REFUSED for code in WORDS},
+        },
+        examples=samples,
+        parameters=[*_HEADERS, *(parameters or [])],
+        auth=[],
+        tags=[tag],
+    )
+
+
+detail = operation(
+    "readPaymentDetail",
+    "Read one order",
+    envelope(_object(list(ORDER), **ORDER)),
+    example=examples.FOUND,
+    parameters=_NUMBERS,
+)
+notify = operation(
+    "sendPaymentNotification",
+    "Send one notification of an order now",
+    envelope({"type": "object"}),
+    example=examples.TOLD,
+    parameters=_NUMBERS,
+)
