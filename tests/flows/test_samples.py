@@ -159,3 +159,33 @@ def test_a_sample_of_the_transaction_request_api_creates_and_asks(
     given = [headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")]
     merchant.platform_key = pair["SECRET_KEY"]
     assert run(language, "verify", *given, merchant=merchant, stdin=body) == "valid"
+
+
+@pytest.mark.parametrize("language", THERE)
+def test_a_sample_of_the_payment_detail_api_reads_an_order_and_has_it_told(
+    platform: Platform, make_merchant: MakeMerchant, receiver: Receiver, run: Run, language: str
+) -> None:
+    merchant, printed = make_merchant("--api", "payment_detail")
+    keys = printed["payment_detail"]
+    pair = {"PAY_KEY": keys["access_key"], "PAY_SECRET": keys["secret_key"]}
+    number = f"{language}/order"
+    made = merchant.post(
+        "/v2/payments", service_id="SVC0001", payment_cl_id=number, amount=10000,
+        notify_url=receiver.url, name="王小头",
+    )  # fmt: skip
+    assert made["error_code"] == "0000", made
+
+    def call(command: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            run(language, "detail", command, number, merchant=merchant, **pair)
+        )
+        assert found["code"] == 200, found
+        data: dict[str, Any] = found["data"]
+        return data
+
+    read = call("detail")
+    told = [read[name] for name in ("outTradeNo", "outPaymentNo", "expectedAmount", "paymentStatus")]
+    assert told == [number, made["data"]["payment_id"], "10000", 1]
+    assert call("notify") == {}
+    platform.until(lambda: receiver.received, what="the notification that was asked for")
+    assert receiver.bodies()[0]["payment_cl_id"] == number

@@ -26,19 +26,22 @@ RENEW = "Out of date. Run: .venv/bin/python manage.py api_files"
 _STAGE = """
 const { createHmac } = require("node:crypto");
 const CryptoJS = {
-  enc: { Hex: null },
-  HmacSHA256: (text, key) => ({ toString: () => createHmac("sha256", key).update(text).digest("hex") }),
+  enc: { Hex: "hex", Base64: "base64" },
+  HmacSHA256: (text, key) => ({ toString: (kind) => createHmac("sha256", key).update(text).digest(kind) }),
 };
 const values = {
   platform_id: "PF0002", platform_key: "ThisIsYourSecretKey123", access_key: "AK", secret_key: "SK",
+  key: "PK", secret: "PS",
 };
 const sent = {};
 const pm = {
   request: {
     body: { raw: process.argv[1] },
+    method: process.argv[2],
+    url: { getPathWithQuery: () => process.argv[3] },
     headers: { upsert: ({ key, value }) => { sent[key] = value; } },
   },
-  variables: { get: (name) => values[name] },
+  variables: { get: (name) => values[name], replaceIn: (text) => text },
 };
 """
 
@@ -106,8 +109,12 @@ def ran(request: dict[str, Any]) -> dict[str, Any]:
     script = "\n".join(request["event"][0]["script"]["exec"])
     told = "console.log(JSON.stringify({ body: pm.request.body.raw, sent }));"
     raw = request["request"].get("body", {}).get("raw", "")
+    path = "/".join(request["request"]["url"]["path"])
     finished = subprocess.run(
-        ["node", "-e", f"{_STAGE}\n{script}\n{told}", raw], capture_output=True, text=True, timeout=30
+        ["node", "-e", f"{_STAGE}\n{script}\n{told}", raw, request["request"]["method"], "/" + path],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert finished.returncode == 0, finished.stderr
     found: dict[str, Any] = json.loads(finished.stdout)
@@ -133,3 +140,15 @@ def test_a_request_of_the_other_collection_signs_its_moment() -> None:
         )
         if request["request"]["method"] == "POST":
             assert json.loads(found["body"])["merchantOrderNo"] == f"postman-{sent['timestamp']}"
+
+
+def test_a_request_of_the_payment_detail_collection_signs_the_whole_call() -> None:
+    for request in requests("payment_detail"):
+        found = ran(request)
+        sent = found["sent"]
+        assert sent["X-PAY-KEY"] == "PK"
+        assert signing.verify_detail(
+            secret="PS", timestamp=sent["X-PAY-TIMESTAMP"], method=request["request"]["method"],
+            paths=["/" + "/".join(request["request"]["url"]["path"])], body=found["body"].encode(),
+            signature=sent["X-PAY-SIGN"],
+        )  # fmt: skip

@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from diamondpay import environment
 from diamondpay.lib import signing
+from merchants.api.payment_detail import reference as detail
 from tests.admin import chromium
 from tests.admin.chromium import Visit
 
@@ -153,6 +154,29 @@ def test_the_other_calculator_reproduces_the_published_vector_and_follows_what_i
         assert visit.complaints == []
 
 
+def test_the_calculator_of_the_payment_detail_api_signs_the_whole_call(
+    running: Browser, live_server: LiveServer
+) -> None:
+    with chromium.visit(running, live_server.url) as visit:
+        visit.open("/docs/payment-detail/")
+        expect(shown(visit, "signature")).to_have_text(detail.SIGNATURE)
+        for name, text in (("key", "key"), ("secret", "sécret"), ("path", "/payment/createPaymentOrder")):
+            visit.page.fill(f"[data-field={name}]", text)
+        visit.page.select_option("[data-field=method]", "POST")
+        visit.page.fill("[data-field=body]", '{"a": "王"} ')
+        visit.page.fill("[data-field=timestamp]", "1712122830000")
+        expect(shown(visit, "fault")).to_contain_text("no time in seconds")
+        visit.page.click("[data-now]")
+        expect(shown(visit, "fault")).to_have_text("")
+        wanted = signing.detail_signature(
+            secret="sécret", timestamp=visit.page.input_value("[data-field=timestamp]"), method="POST",
+            path="/payment/createPaymentOrder", body='{"a": "王"} '.encode(),
+        )  # fmt: skip
+        expect(shown(visit, "signature")).to_have_text(wanted)
+        assert f"X-PAY-SIGN: {wanted}" in (shown(visit, "headers").text_content() or "")
+        assert visit.complaints == []
+
+
 def test_nothing_that_is_typed_leaves_the_window(gateway: Visit) -> None:
     asked: list[str] = []
     gateway.page.wait_for_load_state("networkidle")
@@ -173,7 +197,7 @@ def test_the_pages_fit_and_have_no_complaints(
     running: Browser, live_server: LiveServer, width: int, scheme: str
 ) -> None:
     with chromium.visit(running, live_server.url, width=width, scheme=scheme) as visit:
-        for path in ("/docs/", "/docs/transaction-request/", "/docs/gateway/"):
+        for path in ("/docs/", "/docs/transaction-request/", "/docs/payment-detail/", "/docs/gateway/"):
             assert visit.open(path) == 200
             assert not visit.page.evaluate(WIDE), path
         for summary in visit.page.locator(".operation > summary").all():

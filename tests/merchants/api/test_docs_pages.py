@@ -15,6 +15,9 @@ from merchants.api.docs import reference, samples
 from merchants.api.gateway import docs
 from merchants.api.gateway import reference as gateway
 from merchants.api.gateway.errors import WORDS
+from merchants.api.payment_detail import docs as detail_docs
+from merchants.api.payment_detail import errors as detail_errors
+from merchants.api.payment_detail import reference as detail
 from merchants.api.transaction_request import docs as orders_docs
 from merchants.api.transaction_request import reference as orders
 from merchants.api.transaction_request.errors import STATUSES as ORDER_STATUSES
@@ -22,8 +25,12 @@ from merchants.api.transaction_request.errors import WORDS as ORDER_WORDS
 from records.dialects.gateway import _PAYMENT_CODES, _PAYOUT_CODES, V2
 from records.models import Payment, PaymentStatus, Payout, PayoutStatus
 
-PAGES = ("/docs/", "/docs/gateway/", "/docs/transaction-request/")
-DOCUMENTS = {"/docs/gateway/": docs.document, "/docs/transaction-request/": orders_docs.document}
+PAGES = ("/docs/", "/docs/gateway/", "/docs/transaction-request/", "/docs/payment-detail/")
+DOCUMENTS = {
+    "/docs/gateway/": docs.document,
+    "/docs/transaction-request/": orders_docs.document,
+    "/docs/payment-detail/": detail_docs.document,
+}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -88,6 +95,19 @@ def test_every_status_and_code_of_the_transaction_request_api_has_its_row_and_a_
         if name == "status"
     }
     assert listed == {tuple(str(status.code) for status in orders.STATUSES)}
+
+
+@pytest.mark.django_db
+def test_every_status_and_code_of_the_payment_detail_api_has_its_row_and_a_remedy() -> None:
+    text = page("/docs/payment-detail/")
+    assert re.findall(r'id="error-(\d{3})"', text) == [str(code) for code in detail_errors.WORDS]
+    assert list(detail.REMEDIES) == list(detail_errors.WORDS)
+    listed = {
+        tuple(field["enum"])
+        for name, field in properties(detail_docs.document()["paths"])
+        if name == "paymentStatus"
+    }
+    assert listed == {tuple(status.code for status in detail.STATUSES)}
 
 
 def test_the_tables_of_statuses_are_those_of_the_wire_and_of_the_document() -> None:
