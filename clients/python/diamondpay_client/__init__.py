@@ -1,8 +1,9 @@
-"""A merchant's end of the DiamondPay gateway API."""
+"""A merchant's end of the DiamondPay gateway API, and of the payment-detail API."""
 
 from __future__ import annotations
 
 from diamondpay_client.client import Client
+from diamondpay_client.detail import DetailClient, PaymentDetail, PaymentStatus, callback
 from diamondpay_client.errors import DiamondPayError, OutcomeUnknown, Refused, SignatureInvalid
 from diamondpay_client.models import (
     Balance,
@@ -24,13 +25,17 @@ __all__ = [
     "CreatedPayout",
     "Deposit",
     "DepositStatus",
+    "DetailClient",
     "DiamondPayError",
     "Notification",
     "OutcomeUnknown",
     "Page",
+    "PaymentDetail",
+    "PaymentStatus",
     "Payout",
     "PayoutStatus",
     "Refused",
     "SignatureInvalid",
+    "callback",
     "notification",
 ]

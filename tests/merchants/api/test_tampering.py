@@ -68,24 +68,24 @@ def compact(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def gateway_call(merchant: Registered, number: str, *, key: str = "") -> Call:
+def gateway_call(merchant: Registered, number: str, *, key: str = "", url: str = URL) -> Call:
     params: dict[str, Any] = {
         "platform_id": merchant.merchant.pk, "service_id": "SVC0001", "payment_cl_id": number,
-        "amount": 10000, "notify_url": URL, "name": "王小头", "request_time": int(clock.now().timestamp()),
+        "amount": 10000, "notify_url": url, "name": "王小头", "request_time": int(clock.now().timestamp()),
     }  # fmt: skip
     made = signing.sign(params, key or merchant.platform_key, "HMAC-SHA256")
     body = compact({**params, "sign_type": "HMAC-SHA256", "sign": made})
     return Call("gateway", "POST", "/gateway/api/v2/payments", {}, body)
 
 
-def request_call(merchant: Registered, number: str, moment: int, *, key: str = "") -> Call:
+def request_call(merchant: Registered, number: str, moment: int, *, key: str = "", url: str = URL) -> Call:
     pair = merchant.further["transaction_request"]
     message = f"{pair.credential.public_id}_{moment}".encode()
     made = hmac.new((key or pair.platform_key).encode(), message, hashlib.sha256).hexdigest().upper()
     headers = {"access-key": pair.credential.public_id, "timestamp": str(moment), "signature": made}
     body = compact({
         "client": {"realName": "TEST_USER"}, "depositCurrency": "CNY", "fiatCurrency": "CNY",
-        "depositAmount": 100, "merchantOrderNo": number, "webhookUrl": URL, "paymentMethod": {"method": 1},
+        "depositAmount": 100, "merchantOrderNo": number, "webhookUrl": url, "paymentMethod": {"method": 1},
     })  # fmt: skip
     return Call("transaction_request", "POST", "/api/v2/merchant/deposit", headers, body)
 

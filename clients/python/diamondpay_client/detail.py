@@ -1,0 +1,196 @@
+"""The payment-detail API: one order, asking to be told of it, and its callbacks."""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from diamondpay_client import reading
+from diamondpay_client.errors import OutcomeUnknown, Refused, SignatureInvalid
+
+TOLERANCE_SECONDS: Final = 300
+_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 409, 413, 415})
+Json = Mapping[str, object]
+
+
+class PaymentStatus(enum.IntEnum):
+    """States of an order. FAILED may still become PAID, when the money comes late; PAID may be REFUNDED."""
+
+    PAID = 0
+    PENDING = 1
+    CONFIRMING = 2
+    PARTIALLY_PAID = 3
+    FAILED = 4
+    REFUNDED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDetail:
+    """An order. Amounts are in the smallest units of what is paid; None until they are known."""
+
+    id: str
+    order_no: str
+    status: int
+    chain_id: int | None
+    quote_currency: str
+    quote_amount: str
+    expected_units: int | None
+    settled_units: int | None
+    settlement_currency: str
+    transfer_hash: str
+
+    @property
+    def is_paid(self) -> bool:
+        """Say whether the money is there. Credit `settled_units`."""
+        return self.status == PaymentStatus.PAID
+
+
+def signature(*, secret: str, timestamp: str, method: str, path: str, body: bytes = b"") -> str:
+    """Return the signature of a call or a callback, in Base64.
+
+    Raises: ValueError for an empty secret.
+    """
+    if not secret:
+        raise ValueError("a secret must not be empty")
+    message = f"{timestamp}{method}{path}".encode() + body
+    return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
+
+
+class DetailClient:
+    """One merchant's connection to the payment-detail API; close it, or use it as a context.
+
+    `http` replaces the connection, for proxies, certificates or tests; the caller closes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        secret: str,
+        timeout_seconds: float = 30.0,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._base = url.rstrip("/")
+        self._key = key
+        self._secret = secret
+        self._owns_http = http is None
+        self._http = http or httpx.Client(timeout=timeout_seconds)
+
+    def __enter__(self) -> DetailClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, unless it was given."""
+        if self._owns_http:
+            self._http.close()
+
+    def detail(self, order_no: str) -> PaymentDetail:
+        """Return one order by the merchant's number.
+
+        Raises: Refused with 404 when there is none; OutcomeUnknown.
+        """
+        return _detail(self._get(f"/payment/detail?outTradeNo={quote(order_no, safe='')}"))
+
+    def notify(self, order_no: str) -> None:
+        """Let the merchant be told of an order once more, now.
+
+        Raises: Refused; OutcomeUnknown, also when it was told just now.
+        """
+        self._get(f"/payment/notify?outTradeNo={quote(order_no, safe='')}")
+
+    def _get(self, path: str) -> Json:
+        moment = str(int(time.time()))
+        signed_path = urlsplit(self._base).path + path
+        headers = {
+            "X-PAY-KEY": self._key,
+            "X-PAY-TIMESTAMP": moment,
+            "X-PAY-SIGN": signature(secret=self._secret, timestamp=moment, method="GET", path=signed_path),
+        }
+        try:
+            answer = self._http.get(self._base + path, headers=headers)
+        except httpx.TransportError as fault:
+            raise OutcomeUnknown(f"no answer: {type(fault).__name__}") from fault
+        content = _object(answer.content)
+        code = content.get("code")
+        data = content.get("data")
+        if answer.status_code == code == httpx.codes.OK and isinstance(data, dict):
+            return data
+        if answer.status_code == code and code in _REFUSALS:
+            raise Refused(str(code), str(content.get("description", "")))
+        raise OutcomeUnknown(f"HTTP {answer.status_code}, code {code!r}")
+
+
+def callback(
+    *, headers: Mapping[str, str], body: bytes, path: str, keys: Mapping[str, str], now: float | None = None
+) -> PaymentDetail:
+    """Verify a callback and return the order.
+
+    `path` is that of the address that was given, with its query string; `keys` are the live keys, each with
+    its secret.
+    Raises: SignatureInvalid when it is not ours, is older than five minutes, or cannot be read.
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    moment, secret = given.get("x-pay-timestamp", ""), keys.get(given.get("x-pay-key", ""), "")
+    if not secret or not (moment.isascii() and moment.isdigit()):
+        raise SignatureInvalid("the headers X-PAY-KEY and X-PAY-TIMESTAMP are missing or none of ours")
+    wanted = signature(secret=secret, timestamp=moment, method="POST", path=path, body=body)
+    if not hmac.compare_digest(wanted.encode(), given.get("x-pay-sign", "").encode()):
+        raise SignatureInvalid("the signature is none of ours")
+    if abs((time.time() if now is None else now) - int(moment)) > TOLERANCE_SECONDS:
+        raise SignatureInvalid("the callback is older than five minutes, or from the future")
+    try:
+        return _detail(_object(body))
+    except OutcomeUnknown as fault:
+        raise SignatureInvalid("the callback cannot be read") from fault
+
+
+def _detail(content: Json) -> PaymentDetail:
+    return PaymentDetail(
+        id=reading.text(content, "outPaymentNo"),
+        order_no=reading.text(content, "outTradeNo"),
+        status=reading.number(content, "paymentStatus"),
+        chain_id=None if content.get("chainId") is None else reading.number(content, "chainId"),
+        quote_currency=reading.text(content, "quoteCurrencySymbol"),
+        quote_amount=reading.text(content, "quoteAmount"),
+        expected_units=_units(content, "expectedAmount"),
+        settled_units=_units(content, "settlementAmount"),
+        settlement_currency=_text(content, "settlementCurrencySymbol"),
+        transfer_hash=_text(content, "transferHash"),
+    )
+
+
+def _text(content: Json, name: str) -> str:
+    return "" if content.get(name) is None else reading.text(content, name)
+
+
+def _units(content: Json, name: str) -> int | None:
+    found = _text(content, name)
+    if found and not (found.isascii() and found.isdigit()):
+        raise OutcomeUnknown(f"the answer's {name} is no whole number")
+    return int(found) if found else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Return a JSON object; an empty one where there is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

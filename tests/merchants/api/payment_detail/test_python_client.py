@@ -1,0 +1,84 @@
+"""The client package of clients/python against the real payment-detail API, and against a world that lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+import diamondpay_client as package
+from diamondpay.lib import clock
+from records.dialects import payment_detail as dialect
+from records.models import Notification
+from tests.merchants.api.payment_detail.conftest import Caller, paid
+from tests.support.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+def client_of(caller: Caller, secret: str = "") -> package.DetailClient:
+    """Return a client of the real API, without a socket between."""
+
+    def carry(request: httpx.Request) -> httpx.Response:
+        answer = caller.client.generic(
+            request.method, request.url.raw_path.decode(), headers=dict(request.headers)
+        )
+        return httpx.Response(answer.status_code, content=answer.content)
+
+    return package.DetailClient(
+        url="http://testserver", key=caller.key, secret=secret or caller.secret,
+        http=httpx.Client(transport=httpx.MockTransport(carry)),
+    )  # fmt: skip
+
+
+def test_an_order_is_read_as_it_is(caller: Caller, sandbox: Sandbox) -> None:
+    payment = caller.place("order/1")
+    with client_of(caller) as client:
+        found = client.detail("order/1")
+        assert (found.id, found.status, found.is_paid) == (payment.payment_id, 1, False)
+        assert (found.expected_units, found.settled_units, found.chain_id) == (123456, None, None)
+        paid(sandbox, payment)
+        found = client.detail("order/1")
+    assert (found.is_paid, found.settled_units, found.settlement_currency) == (True, 123456, "CNY")
+
+
+def test_a_no_is_told_from_what_nobody_knows(caller: Caller) -> None:
+    with pytest.raises(package.Refused) as refused:
+        client_of(caller).detail("none")
+    assert refused.value.code == "404"
+    with pytest.raises(package.Refused) as wrong:
+        client_of(caller, secret="another").detail("none")
+    assert wrong.value.code == "401"
+
+
+def test_asking_to_be_told_leaves_a_notification(caller: Caller) -> None:
+    caller.place("order-1")
+    client_of(caller).notify("order-1")
+    assert Notification.objects.filter(asked_at__isnull=False).count() == 1
+    with pytest.raises(package.OutcomeUnknown, match="429"):
+        client_of(caller).notify("order-1")
+
+
+def test_a_callback_of_ours_is_verified_and_no_other(caller: Caller) -> None:
+    payment, now = caller.place("order-1"), int(clock.now().timestamp())
+    body = dialect.dumped(dialect.V1.payment_facts(payment))
+    headers = dialect.V1.headers(
+        webhook_id="x", timestamp=now, body=body, secrets=[caller.secret], access_key=caller.key,
+        url="https://shop.example/notify?a=1",
+    )  # fmt: skip
+    good: dict[str, Any] = {
+        "headers": headers, "body": body, "path": "/notify?a=1", "now": now,
+        "keys": {caller.key: caller.secret},
+    }  # fmt: skip
+    assert package.callback(**good).order_no == "order-1"
+    for change in (
+        {"body": body.replace(b"1234", b"9234")},
+        {"path": "/notify"},
+        {"keys": {caller.key: "another"}},
+        {"keys": {"another": caller.secret}},
+        {"now": now + 301},
+        {"headers": {}},
+    ):
+        with pytest.raises(package.SignatureInvalid):
+            package.callback(**{**good, **change})
