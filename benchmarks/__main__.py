@@ -14,7 +14,7 @@ from diamondpay import environment
 from diamondpay.run import children, postgres
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
-NAMES = ("deposits", "lists", "credits", "notifications", "backoffice", "exports")
+NAMES = ("deposits", "lists", "credits", "notifications", "backoffice", "exports", "queries")
 LEVELS = ("largest", "full", "quick", "smallest")
 
 

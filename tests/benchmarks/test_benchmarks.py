@@ -13,7 +13,10 @@ from diamondpay import environment
 from diamondpay.run import postgres
 from tests.support import clones, runs
 
-FIGURE_COUNTS = {"deposits": 1, "lists": 10, "credits": 2, "notifications": 4, "backoffice": 41, "exports": 6}
+FIGURE_COUNTS = {
+    "deposits": 1, "lists": 10, "credits": 2, "notifications": 4, "backoffice": 41, "exports": 6,
+    "queries": 3,
+}  # fmt: skip
 
 
 @pytest.fixture
