@@ -1,4 +1,4 @@
-"""Reading the fields of a creation: every form that is not the documented one is named, all faults at once."""
+"""Reading the fields of a creation: every form that is not the documented one is named, all at once."""
 
 from __future__ import annotations
 
