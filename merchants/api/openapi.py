@@ -51,7 +51,7 @@ class Document:
             **self.further,
         }
         with patched_settings(settings):
-            generator = SchemaGenerator(patterns=list(self.patterns))
+            generator = SchemaGenerator(patterns=list(self.patterns))  # type: ignore[no-untyped-call]
             found = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
         plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
         wording.describe(plain, self.meanings)

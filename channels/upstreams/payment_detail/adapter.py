@@ -297,7 +297,7 @@ class PaymentDetailAdapter:
         except signing.SignatureRefused as refusal:
             envelope, fault = None, f"HTTP {answer.status} that cannot be trusted: {refusal}"
         if envelope is not None and envelope.code != answer.status:
-            envelope, fault = None, f"unreadable answer: code {envelope.code} under HTTP {answer.status}"
+            fault, envelope = f"unreadable answer: code {envelope.code} under HTTP {answer.status}", None
         return _Heard(exchange=exchange, status=answer.status, envelope=envelope, fault=fault)
 
 

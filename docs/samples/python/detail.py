@@ -24,7 +24,8 @@ def call(method: str, path: str, body: bytes = b"") -> str:
     request = urllib.request.Request(URL + path, body or None, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read().decode()
+            text: str = answer.read().decode()
+            return text
     except urllib.error.HTTPError as refusal:
         return refusal.read().decode()
 

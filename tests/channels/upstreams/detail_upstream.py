@@ -78,7 +78,7 @@ class Upstream:
                 ) as answer:
                     if answer.status == 200 and answer.read().strip() == b"success":
                         return
-            except urllib.error.HTTPError:
+            except urllib.error.URLError:
                 continue
 
 

@@ -137,7 +137,6 @@ def test_the_fields_of_notifications_are_those_that_are_sent(status: PayoutStatu
 def test_every_sample_of_the_folder_is_on_the_page() -> None:
     root = environment.ROOT / "docs" / "samples"
     there = {str(path.relative_to(root)) for path in root.rglob("*.*")}
-    shown = {
-        f"{p.language}/{p.name}" for p in (*samples.calling(), *samples.ordering(), *samples.verifying())
-    }
+    programs = (*samples.calling(), *samples.ordering(), *samples.detailing(), *samples.verifying())
+    shown = {f"{program.language}/{program.name}" for program in programs}
     assert shown == there

@@ -98,7 +98,7 @@ class Caller:
 
     def detail(self, **query: str) -> Answer:
         """Ask for an order."""
-        return self.get("/payment/detail", **query)
+        return self.get("/payment/detail", None, **query)
 
     def send(
         self,

@@ -13,7 +13,7 @@ def _once(order: str, *, condition: Q) -> models.UniqueConstraint:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("records", "0041_settlement_rules")]
+    dependencies = [("records", "0050_totals_by_settlement")]
 
     operations = [
         migrations.AddField(
