@@ -183,7 +183,7 @@ class Deposit(MerchantView):
             name=read.text("client.realName", length_max=fields.NAME_LENGTH_MAX, required=True)
         )
         read.milliseconds("client.registeredAt")
-        url = read.url("webhookUrl")
+        url = read.url("webhookUrl", required=True)
         read.one_of("language", LANGUAGES, default="en")
         _pardon_known_url(read, call, number)
         read.check()
@@ -235,7 +235,7 @@ class WithdrawBankCard(MerchantView):
         branch = read.text("bankCard.bankBranchName", length_max=fields.BANK_LENGTH_MAX)
         read.milliseconds("client.registeredAt")
         requires_review = read.switch("requiresReview")
-        url = read.url("webhookUrl")
+        url = read.url("webhookUrl", required=True)
         _pardon_known_url(read, call, number)
         read.check()
         methods = [PaymentMethod.BANK_CARD]
