@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -73,6 +77,25 @@ def test_a_merchant_of_the_other_api_is_told_in_its_language(client: Client, set
         trial = send(client, receiver.url, api="transaction_request").context["trial"]
     [body] = receiver.bodies()
     assert (body["status"], body["receivedAmount"], trial.is_acknowledged) == ("Cancelled", 0, True)
+
+
+def test_a_merchant_of_the_payment_detail_api_is_told_in_its_language(
+    client: Client, settings: Settings
+) -> None:
+    settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    owner = factories.make_merchant("Order", apis=["payment_detail"])
+    pair = owner.further["payment_detail"]
+    client.force_login(factories.make_merchant_user(owner.merchant))
+    with listening() as receiver:
+        receiver.answers[:] = [(200, "success")]
+        trial = send(client, receiver.url, api="payment_detail").context["trial"]
+    (headers, raw) = receiver.received[0]
+    body = json.loads(raw)
+    assert (body["paymentStatus"], body["settlementAmount"], trial.is_acknowledged) == (4, None, True)
+    assert (headers["x-test-notification"], headers["x-pay-key"]) == ("1", pair.credential.public_id)
+    message = f"{headers['x-pay-timestamp']}POST{urlsplit(receiver.url).path or '/'}".encode() + raw
+    wanted = hmac.new(pair.platform_key.encode(), message, hashlib.sha256).digest()
+    assert headers["x-pay-sign"] == base64.b64encode(wanted).decode()
 
 
 def test_what_a_receiver_answers_wrongly_is_said_in_words(

@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import addresses, errors, signing
+from diamondpay.lib import signing
 from merchants import credentials
-from merchants.api import throttles
+from merchants.api import guard
 from merchants.api.payment_detail.errors import ApiError
 from merchants.models import Credential, Merchant
 
@@ -46,18 +45,16 @@ class Call:
         return f"Call({self.credential.public_id!r})"
 
 
-def identified(request: HttpRequest, *, body: bytes) -> Call:
-    """Find out who calls. `body` is what was sent, byte for byte; empty for a GET.
+def identified(request: HttpRequest, *, body: bytes, scope: Credential.Scope) -> Call:
+    """Find out who calls, and whether the key may do this. `body` is what was sent; empty for a GET.
 
-    Raises: ApiError; TooManyRequests; MerchantDisabled.
+    Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
-    address = addresses.client_address(request.META, settings.TRUSTED_PROXY_COUNT)
     sent = {name: str(request.META.get(key, "")) for name, key in HEADERS.items()}
     missing = [name for name, value in sent.items() if not value]
     if missing:
         raise ApiError(401, format_lazy(_("The header is missing: {names}."), names=", ".join(missing)))
     caller = credentials.caller_by_key(sent["X-PAY-KEY"], api=Credential.Api.PAYMENT_DETAIL)
-    throttles.check_refusals(address=address, now=caller.now)
     credential = caller.credentials[0] if caller.credentials else None
     secret = _NOBODY if credential is None else credentials.secret_of(credential)
     is_right = signing.verify_detail(
@@ -69,15 +66,12 @@ def identified(request: HttpRequest, *, body: bytes) -> Call:
         signature=sent["X-PAY-SIGN"],
     )
     if credential is None or not is_right or _TIMESTAMP.fullmatch(sent["X-PAY-TIMESTAMP"]) is None:
-        throttles.count_refusal(address=address, now=caller.now)
+        merchant_id = caller.merchant.pk if caller.merchant is not None else ""
+        guard.failed(request, named=sent["X-PAY-KEY"], merchant_id=merchant_id)
         raise ApiError(401)
-    throttles.count_call(credential_pk=credential.pk, now=caller.now)
+    guard.proved(request, credential)
     _check_moment(int(sent["X-PAY-TIMESTAMP"]), caller.now)
-    if not caller.may_call_from(address):
-        raise ApiError(403, format_lazy(_("Host not allowed: {address}"), address=address or "?"))
-    if credential.merchant.status != Merchant.Status.ACTIVE:
-        raise errors.MerchantDisabled
-    credentials.note_use(credential, caller.now)
+    guard.admitted(request, caller=caller, credential=credential, scope=scope)
     return Call(
         now=caller.now,
         merchant=credential.merchant,

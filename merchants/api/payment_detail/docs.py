@@ -21,6 +21,10 @@ status. The header `X-Answer-Signature` is upper-case hex of HMAC-SHA256 of
 `{X-PAY-SIGN you sent}_{HTTP status}_` followed by the body, keyed with your secret; you may ignore it, or
 check that an answer is ours and answers your call.
 
+**Limits.** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) on every answer say what
+is left of the nearest limit; 429 comes with `Retry-After`. A key that may not do what was asked is refused
+with 403 and a description that names the missing scope.
+
 **Amounts.** `quoteAmount` is a plain decimal in a text. `expectedAmount` and `settlementAmount` are whole
 numbers in a text: amount × 10^decimals of what is paid.
 

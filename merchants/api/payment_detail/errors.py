@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 
 from diamondpay.lib import errors
-from merchants.api import strict_json, throttles
+from merchants.api import guard, strict_json, throttles
 from records import telling
 from records.dialects import payment_detail as dialect
 
@@ -42,6 +42,7 @@ CODES: Mapping[str, int] = {
     "amount_above_maximum": 400,
     "merchant_disabled": 403,
     "address_not_allowed": 403,
+    "scope_missing": 403,
     "order_unknown": 404,
     "duplicate_order_number": 409,
 }
@@ -73,7 +74,8 @@ def refusal(code: int, description: errors.Words) -> HttpResponse:
 
 def _response(content: Mapping[str, object], *, status: int) -> HttpResponse:
     body = orjson.dumps(content)
-    return HttpResponse(body, status=status, content_type=dialect.CONTENT_TYPE, headers=_HEADERS)
+    response = HttpResponse(body, status=status, content_type=dialect.CONTENT_TYPE, headers=_HEADERS)
+    return guard.told(response, str(status))
 
 
 def translate(fault: Exception, *, names: Mapping[str, str]) -> HttpResponse:

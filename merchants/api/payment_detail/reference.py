@@ -30,7 +30,10 @@ STATUSES: Final = (
 REMEDIES: Final[Mapping[int, errors.Words]] = {
     400: _("description names every field that is wrong, and how."),
     401: _("Compare with the calculator; set your clock; send all three headers."),
-    403: _("Call from an address that you told us, or ask us what was switched off."),
+    403: _(
+        "Call from an address that you told us, or ask us what was switched off. Where description names a "
+        "scope, the key is right and may not do this: use one that may."
+    ),
     404: _("You have no deposit of this number, or the numbers name two different ones."),
     405: _("Use the method of the table."),
     409: _("The number is taken by an order with other content; take a new one."),

@@ -5,19 +5,20 @@ Source: payment-detail-api.md, Endpoints.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from diamondpay.lib import errors, signing
-from merchants.api import characters, strict_json
+from merchants.api import characters, guard, strict_json
 from merchants.api.negotiation import AlwaysJson
 from merchants.api.payment_detail import authentication, schema
 from merchants.api.payment_detail.errors import ApiError, answer, translate
+from merchants.models import Credential
 from records import details, telling
 from records.dialects import payment_detail as dialect
 from records.models import Payment
@@ -26,9 +27,11 @@ ANSWER_SIGNATURE = "X-Answer-Signature"
 NUMBER_LENGTH_MAX = 100
 
 
-class MerchantView(APIView):
+class MerchantView(guard.Guarded):
     """What every operation has: who calls, the envelope for whatever goes wrong, and a signed answer."""
 
+    api = Credential.Api.PAYMENT_DETAIL
+    scope: ClassVar[Credential.Scope]
     content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
@@ -59,6 +62,7 @@ class MerchantView(APIView):
         self.call = authentication.identified(
             request._request,  # noqa: SLF001 - before any parser
             body=body,
+            scope=self.scope,
         )
         return self.call
 
@@ -70,8 +74,7 @@ def body_of(request: Request) -> bytes:
     charset = (plain.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
     if media_type != "application/json" or charset not in ("utf-8", "utf8"):
         raise ApiError(415, _("Unsupported content type; send application/json."))
-    # One byte more than allowed tells that it is too large without reading a flood.
-    body: bytes = plain.read(strict_json.BYTES_MAX + 1)
+    body = guard.body(plain)
     if len(body) > strict_json.BYTES_MAX:
         raise strict_json.BodyTooLarge(strict_json.BYTES_MAX)
     return body
@@ -80,6 +83,7 @@ def body_of(request: Request) -> bytes:
 class PaymentDetail(MerchantView):
     """One deposit; another merchant's is unknown."""
 
+    scope = Credential.Scope.READ
     http_method_names = ["get"]
 
     @schema.detail
@@ -89,8 +93,9 @@ class PaymentDetail(MerchantView):
 
 
 class PaymentNotify(MerchantView):
-    """Send one notification of a deposit now, as it is now."""
+    """Send one notification of a deposit now, as it is now: it tells what the key may read anyway."""
 
+    scope = Credential.Scope.READ
     http_method_names = ["get"]
 
     @schema.notify
@@ -122,9 +127,7 @@ def _asked_for(request: Request, call: authentication.Call) -> Payment:
     return details.find(merchant_id=call.merchant.pk, **given)
 
 
+@guard.guarded(api=Credential.Api.PAYMENT_DETAIL, refuse=functools.partial(translate, names={}))
 def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer in the envelope for every address that is none."""
     return translate(ApiError(404, _("There is no such address.")), names={})
-
-
-unknown_address.csrf_exempt = True  # type: ignore[attr-defined]

@@ -57,9 +57,15 @@ def test_every_unknown_address_of_an_api_is_guarded() -> None:
     plain = {
         route: callback
         for route, callback in patterns()
-        if route.startswith(("gateway/api/", "api/")) and not hasattr(callback, "cls")
+        if route.startswith(("gateway/api/", "api/", "payment/")) and not hasattr(callback, "cls")
     }
-    assert {"gateway/api/", "gateway/api/<path:rest>", "api/v2/merchant/"} <= set(plain)
+    assert {
+        "gateway/api/",
+        "gateway/api/<path:rest>",
+        "api/v2/merchant/",
+        "payment/",
+        "payment/<path:rest>",
+    } <= set(plain)
     assert [route for route, callback in plain.items() if not getattr(callback, "is_guarded", False)] == []
 
 

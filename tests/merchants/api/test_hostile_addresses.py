@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -87,7 +86,6 @@ def trap() -> Iterator[Trap]:
 def merchant(db: None, settings: Settings) -> Registered:
     """A merchant with keys of both, where no private network is open."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = []
-    cache.clear()
     return factories.make_merchant("Acme", apis=["transaction_request", "payment_detail"])
 
 

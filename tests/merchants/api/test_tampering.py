@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -32,6 +31,10 @@ __all__ = ["sandbox", "sandbox_process"]
 pytestmark = pytest.mark.django_db
 TAMPERED = 10_000
 REPLAYS = 1_000
+LIMITS = [
+    f"API_{of}_PER_MINUTE"
+    for of in ("REFUSALS", "KEY_REFUSALS", "CREATES", "QUERIES", "ADDRESS_CREATES", "ADDRESS_QUERIES")
+]
 URL = "http://127.0.0.1:9/notify"
 Change = Callable[["Call", random.Random], "Call"]
 
@@ -159,8 +162,8 @@ CHANGES: dict[str, list[Change]] = {
 def merchant(db: None, sandbox: Sandbox, settings: Settings) -> Registered:
     """A merchant with a key of every API, whose wrong signatures are not counted."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
-    settings.API_REFUSALS_PER_MINUTE = settings.API_CALLS_PER_MINUTE = 1_000_000
-    cache.clear()
+    for limit in LIMITS:
+        setattr(settings, limit, 1_000_000)
     factories.make_channel(base_url=sandbox.base_url)
     return factories.make_merchant("Acme", apis=["transaction_request", "payment_detail"])
 

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -144,10 +143,9 @@ def book() -> tuple[int, ...]:
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(settings: Settings) -> None:
-    """Let notifications go to loopback, order numbers be new to the sandbox, and counters start at zero."""
+    """Let notifications go to loopback, and order numbers be new to the sandbox."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.ORDER_PREFIX = f"T{secrets.token_hex(3).upper()}"
-    cache.clear()
 
 
 MakeCaller = Callable[..., Caller]

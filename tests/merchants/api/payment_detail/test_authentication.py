@@ -137,7 +137,7 @@ def test_a_rotated_key_lives_until_its_end(caller: Caller) -> None:
 
 
 def test_too_many_calls_are_429_with_a_time_to_wait(caller: Caller, settings: Settings) -> None:
-    settings.API_CALLS_PER_MINUTE = 2
+    settings.API_QUERIES_PER_MINUTE = 2
     answers = [caller.detail(outTradeNo="x") for _call in range(4)]
     assert answers[-1].status == 429
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60

@@ -13,7 +13,7 @@ def _once(order: str, *, condition: Q) -> models.UniqueConstraint:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("records", "0050_totals_by_settlement")]
+    dependencies = [("records", "0051_summary_totals")]
 
     operations = [
         migrations.AddField(
