@@ -15,7 +15,6 @@ import socket
 import struct
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +77,7 @@ class Upstream:
                 ) as answer:
                     if answer.status == 200 and answer.read().strip() == b"success":
                         return
-            except urllib.error.URLError:
+            except OSError:
                 continue
 
 
