@@ -48,6 +48,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "records.amounttotal": ("merchant",),
     "operations.batchpayout": ("merchant",),
     "operations.batchpayoutrow": ("merchant",),
+    "operations.returnedfile": ("merchant",),
 }
 # Reference data that names nobody.
 _OPEN = frozenset(

@@ -35,7 +35,7 @@ from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantService
 from operations import batch_view
-from operations.batches import acts, checking, results, rights, template
+from operations.batches import acts, checking, results, returned, rights, template
 from operations.batches.models import BatchPayout
 
 _MERCHANTS_MAX = 1000
@@ -76,6 +76,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
         "wallets": batch_view.wallets(chosen.at, viewer) if chosen.at else [],
         "fee": batch_view.fee_words(chosen.at) if chosen.at else "",
         "batches": [batch_view.listed(batch, viewer) for batch in _newest(user)],
+        "returned": returned.of(user, clock.now()).defer("content_encrypted"),
         "rows_max": template.ROWS_MAX,
         **outcome,
     }
@@ -161,6 +162,7 @@ def _uploaded(
             "faulty_rows": len({fault.row for fault in refusal.faults}),
             "row_count": refusal.row_count,
             "uploaded_name": file.name,
+            "given_back": refusal.returned,
         }
         return None
     except acts.SameFile as refusal:
@@ -246,6 +248,23 @@ def result(request: HttpRequest, pk: int) -> HttpResponseBase:
     return _attached(file, results.file_name(batch))
 
 
+def give_back(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Hand a file with wrong rows back to whoever sent it, with what is wrong beside each row."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    if pk > 2**63 - 1:
+        raise Http404
+    user, address = _user(request), address_of(request)
+    try:
+        name, content = returned.take(pk=pk, user=user, address=address, now=clock.now())
+    except errors.NotAllowed:
+        raise Http404 from None
+    except returned.FileGone as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(reverse("admin:batch_payout"))
+    return _attached(io.BytesIO(content), name)
+
+
 def _act(request: HttpRequest, pk: int, deed: Callable[..., BatchPayout]) -> HttpResponseBase:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -295,6 +314,12 @@ for _page in (
     pages.Page(path=_PATH, name="batch_payout", view=page, permissions=rights.EITHER),
     pages.Page(
         path=f"{_PATH}template/", name="batch_payout_template", view=take_template, permissions=rights.EITHER
+    ),
+    pages.Page(
+        path=f"{_PATH}returned/<int:pk>/",
+        name="batch_payout_returned",
+        view=give_back,
+        permissions=rights.EITHER,
     ),
     pages.Page(path=f"{_PATH}<int:pk>/", name="batch_payout_batch", view=shown, permissions=rights.EITHER),
     pages.Page(

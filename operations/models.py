@@ -11,9 +11,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from operations.batches.models import BatchPayout, BatchPayoutRow
+from operations.batches.models import BatchPayout, BatchPayoutRow, ReturnedFile
 
-__all__ = ["Act", "BatchPayout", "BatchPayoutRow"]
+__all__ = ["Act", "BatchPayout", "BatchPayoutRow", "ReturnedFile"]
 from channels.models import Currency
 from diamondpay.lib.fields import MoneyField
 

@@ -8,7 +8,7 @@ from celery import shared_task
 
 from diamondpay.lib import clock
 from operations import approvals
-from operations.batches import placing
+from operations.batches import placing, returned
 
 SECONDS_MAX = 60.0
 # Beat rings every few seconds; one call in each process drains the queue.
@@ -28,5 +28,7 @@ def place_batches(**_kwargs: object) -> None:
 
 @shared_task(name="operations.tasks.expire_acts", ignore_result=True)
 def expire_acts(**_kwargs: object) -> None:
-    """End acts that nobody decided in time."""
-    approvals.expire_due(now=clock.now())
+    """End acts that nobody decided in time, and empty files that nobody fetched in time."""
+    now = clock.now()
+    approvals.expire_due(now=now)
+    returned.empty_expired(now=now)

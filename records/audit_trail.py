@@ -46,6 +46,8 @@ _WORDS: dict[str, Any] = {
     "allowedaddress.add": _("Place of calls added"),
     "allowedaddress.remove": _("Place of calls taken off"),
     "merchant.test_callback": _("Test callback sent"),
+    "batch.faulty_file": _("File of payouts with wrong rows uploaded"),
+    "batch.faulty_file_taken": _("File of payouts with wrong rows fetched"),
     "credential.revoked_use": _("API call with an ended key"),
 }
 _VERBS = {"create": _("Added: %s"), "change": _("Changed: %s"), "delete": _("Deleted: %s")}

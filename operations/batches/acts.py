@@ -17,8 +17,8 @@ from diamondpay.lib.spreadsheet import upload_kinds
 from diamondpay.models import User
 from merchants.models import Merchant
 from operations import routing
-from operations.batches import checking, columns, reading, rights, sealing
-from operations.batches.models import BatchPayout, BatchPayoutRow
+from operations.batches import checking, columns, reading, returned, rights, sealing
+from operations.batches.models import BatchPayout, BatchPayoutRow, ReturnedFile
 from records import filters
 
 State, RowState = BatchPayout.State, BatchPayoutRow.State
@@ -29,12 +29,17 @@ _INSERTED_AT_ONCE = 500
 
 
 class FileHasFaults(errors.DomainError):
-    """Rows of the file are wrong; `faults` are all of them, and nothing was kept."""
+    """Rows of the file are wrong; `faults` are all of them, and no batch was made.
+
+    `returned` is the file as it is given back; None where its titles are wrong already.
+    """
 
     code = "file_has_faults"
 
-    def __init__(self, faults: Sequence[reading.Fault], *, row_count: int) -> None:
-        self.faults, self.row_count = faults, row_count
+    def __init__(
+        self, faults: Sequence[reading.Fault], *, row_count: int, returned: ReturnedFile | None
+    ) -> None:
+        self.faults, self.row_count, self.returned = faults, row_count, returned
         super().__init__(_t("The file has faults. Nothing was created."))
 
 
@@ -63,7 +68,8 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
     """Read and check a file and keep it for confirmation, unless anything at all is wrong with it.
 
     Raises: NotAllowed; FileRefused; FileHasFaults; SameFile; MerchantDisabled, ServiceUnknown, ServiceClosed,
-    ServiceNotActivated, ChannelUnknown, ChannelRequired, NoChannelAvailable. Nothing is kept then.
+    ServiceNotActivated, ChannelUnknown, ChannelRequired, NoChannelAvailable. Nothing is kept then but, where
+    rows are wrong, the file to give back.
     """
     rights.check(user, wanted.merchant_id)
     merchant = Merchant.objects.get(pk=wanted.merchant_id)
@@ -73,7 +79,7 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
     if at.service.requires_merchant_channel and not wanted.merchant_channel_id:
         raise errors.ChannelRequired
     _refuse_without_wallet(at)
-    sheets = upload_kinds.read(wanted.content, name=wanted.name)
+    sheets = upload_kinds.read(wanted.content, name=wanted.name, limits=reading.TAKEN)
     table = reading.read(sheets, columns.columns_of(at.service))
     content_hash = sealing.content_hash(table.lines)
     if not table.faults:
@@ -81,7 +87,15 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
     planned, faults = checking.check(table, at) if table.lines else ([], [])
     if table.faults or faults:
         everything = sorted([*table.faults, *faults], key=lambda fault: fault.row)
-        raise FileHasFaults(everything, row_count=table.row_count)
+        back = returned.keep(
+            table=table,
+            faults=everything,
+            source=returned.Source(merchant=merchant, name=file_name(wanted.name), content=wanted.content),
+            user=user,
+            address=address,
+            now=now,
+        )
+        raise FileHasFaults(everything, row_count=table.row_count, returned=back)
     try:
         return _keep(
             wanted=wanted,
@@ -135,7 +149,7 @@ def _keep(
         service=at.service,
         currency_id=at.service.currency_id,
         merchant_channel_id=wanted.merchant_channel_id or None,
-        file_name=_file_name(wanted.name),
+        file_name=file_name(wanted.name),
         file_sha256=hashlib.sha256(wanted.content).hexdigest(),
         content_hash=content_hash,
         row_count=len(planned),
@@ -331,7 +345,7 @@ def _audit(action: str, batch: BatchPayout, user: User, address: str | None, now
     )  # fmt: skip
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return the name of a file without folders and what cannot be seen."""
     plain = "".join(sign for sign in name.replace("\\", "/").rpartition("/")[2] if sign.isprintable())
     return plain[-160:] or "file"

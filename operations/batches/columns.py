@@ -21,6 +21,8 @@ ORDER_NO = "merchant_order_no"
 AMOUNT = "amount"
 CURRENCY = "currency"
 BRANCH = "bank_branch"
+# Of a file that was given back: what is wrong with each row. It may come again with the mended file.
+REMARKS = _("What is wrong")
 # What is never shown whole: complaints show the end of it.
 PERSONAL = frozenset({Field.NUMBER.value, Field.PHONE.value, Field.ID_NUMBER.value})
 

@@ -1,4 +1,4 @@
-"""A batch of payouts and its rows."""
+"""A batch of payouts and its rows, and the files of which no batch could be made."""
 
 from __future__ import annotations
 
@@ -191,3 +191,48 @@ class BatchPayoutRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch_id} {self.number}"
+
+
+class ReturnedFile(models.Model):
+    """An uploaded file with wrong rows, as it is given back: the words beside each. Nothing came of it.
+
+    Sealed, for it holds whole card numbers, and emptied when its time is over; that it was there stays.
+    Written by `operations.batches.returned` alone.
+    """
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", verbose_name=_("merchant"))
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("uploaded by"),
+        db_index=False,
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"))
+    file_name = models.CharField(_("file"), max_length=160)
+    file_sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
+    row_count = models.PositiveIntegerField(_("rows"))
+    faulty_count = models.PositiveIntegerField(_("wrong rows"))
+    expires_at = models.DateTimeField(_("kept until"))
+    # None when its time is over.
+    content_encrypted = models.BinaryField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("file of payouts given back")
+        verbose_name_plural = _("files of payouts given back")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(faulty_count__gt=0, row_count__gte=F("faulty_count")), name="returned_file_counts"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["uploaded_by", "-id"],
+                name="returned_file_kept",
+                condition=Q(content_encrypted__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.pk})"

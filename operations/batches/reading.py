@@ -14,7 +14,15 @@ from decimal import Decimal
 from django.utils.translation import gettext as _t
 
 from diamondpay.lib import crypto, money
-from diamondpay.lib.spreadsheet.uploads import Cell, CellKind, FileRefused, Sheet, SheetRow, shown_name
+from diamondpay.lib.spreadsheet.uploads import (
+    Cell,
+    CellKind,
+    FileRefused,
+    Limits,
+    Sheet,
+    SheetRow,
+    shown_name,
+)
 from diamondpay.lib.spreadsheet.xlsx_parts import column_letter
 from operations.batches.columns import (
     AMOUNT,
@@ -22,6 +30,7 @@ from operations.batches.columns import (
     CURRENCY,
     ORDER_NO,
     PERSONAL,
+    REMARKS,
     Field,
     FileColumn,
     by_title,
@@ -32,6 +41,9 @@ NAME_LENGTH_MAX = 64
 BRANCH_LENGTH_MAX = 128
 ORDER_NO_LENGTH_MAX = 64
 _VALUE_LENGTH_MAX = 60
+# No field may be so long, but what is wrong with a row may: that comes back in the file that was given back.
+TAKEN = Limits(text_length_max=2_000)
+_LOST = "\ufffd"
 # As the gateway API refuses them: controls, half characters, marks that turn the direction of a text.
 _BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BAD_IN_ORDER_NO = re.compile(r"[^!-~]|[&=]")
@@ -68,9 +80,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a file holds: the sheet, where each column stands, the lines that are well formed, the faults."""
+    """What a file holds: the sheet, where each column stands, the lines that are well formed, the faults.
+
+    `rows` are the sheet's as they stand there, titles first.
+    """
 
     sheet: str
+    rows: Sequence[SheetRow]
     places: Mapping[str, int]
     titles: Mapping[str, str]
     lines: Sequence[Line]
@@ -96,20 +112,33 @@ def read(sheets: Sequence[Sheet], columns: list[FileColumn]) -> Table:
     places, faults = _places(sheet, head, columns)
     titles = {column.key: str(column.title) for column in columns}
     if faults:
-        return Table(
-            sheet=sheet.name, places=places, titles=titles, lines=(), faults=faults, row_count=len(rows)
-        )
+        return _table(sheet, places=places, titles=titles, lines=(), faults=faults)
     if not rows:
         raise FileRefused(_t("The file has titles and no payouts."))
     lines: list[Line] = []
+    known = {*places.values(), *remarks_places(head)}
     for row in rows:
-        line, wrong = _line(sheet, row, places, columns)
+        line, wrong = _line(sheet, row, places, columns, known)
         faults += wrong
         if line is not None:
             lines.append(line)
+    return _table(sheet, places=places, titles=titles, lines=lines, faults=faults)
+
+
+def _table(
+    sheet: Sheet, *, places: Mapping[str, int], titles: Mapping[str, str], lines: Sequence[Line],
+    faults: Sequence[Fault],
+) -> Table:  # fmt: skip
     return Table(
-        sheet=sheet.name, places=places, titles=titles, lines=lines, faults=faults, row_count=len(rows)
-    )
+        sheet=sheet.name, rows=sheet.rows, places=places, titles=titles, lines=lines, faults=faults,
+        row_count=len(sheet.rows) - 1,
+    )  # fmt: skip
+
+
+def remarks_places(head: SheetRow) -> list[int]:
+    """Return where a file that was given back says what is wrong; nothing there is read."""
+    wanted = folded(str(REMARKS))
+    return [place for place, cell in head.cells.items() if folded(cell.text) == wanted]
 
 
 def shown_value(key: str, value: str) -> str:
@@ -142,7 +171,10 @@ def _places(
 ) -> tuple[dict[str, int], list[Fault]]:  # fmt: skip
     """Return where each column stands, and what is wrong with the titles."""
     known, places, faults = by_title(columns), dict[str, int](), list[Fault]()
+    remarks = remarks_places(head)
     for place, cell in sorted(head.cells.items()):
+        if place in remarks:
+            continue
         column = known.get(folded(cell.text))
         if column is not None and column.key not in places:
             places[column.key] = place
@@ -168,7 +200,7 @@ def _title_fault(sheet: Sheet, head: SheetRow, place: int | None, title: str, re
 
 
 def _line(
-    sheet: Sheet, row: SheetRow, places: Mapping[str, int], columns: list[FileColumn]
+    sheet: Sheet, row: SheetRow, places: Mapping[str, int], columns: list[FileColumn], known: set[int]
 ) -> tuple[Line | None, list[Fault]]:
     """Return the payout of a row, or None with everything that is wrong with the row."""
     faults: list[Fault] = []
@@ -180,7 +212,6 @@ def _line(
 
     if row.is_hidden:
         wrong("", "", _t("The row is hidden, so nobody sees what it pays. Show or delete it."))
-    known = set(places.values())
     for place in sorted(set(row.cells) - known):
         value = shown_value("", row.cells[place].text)
         wrong(_place(place, ""), value, _t("There is a value outside the columns. Remove it."))
@@ -214,11 +245,14 @@ def _read(column: FileColumn, cell: Cell | None) -> tuple[str, str]:
     bad = _BAD.search(cell.text)
     if bad is not None:
         return _t("It holds the character %s, which cannot be seen. Remove it.") % _shown(bad[0]), ""
+    if _LOST in cell.text:
+        return _t("It holds the character %s in place of one that was lost. Type it again.") % _LOST, ""
     return _READERS[column.key](cell.text)
 
 
 def _refused_kind(column: FileColumn, cell: Cell) -> str:
-    if cell.kind is CellKind.FORMULA:
+    # A text that only begins like one becomes one as soon as somebody edits the cell.
+    if cell.kind is CellKind.FORMULA or cell.text.startswith("="):
         return _t("It is a formula. Put its value there: copy, then paste as values.")
     if cell.kind is CellKind.FAULT:
         return _t("It is an error of the spreadsheet. Put the value there.")

@@ -75,6 +75,9 @@ GRANT UPDATE (
 GRANT UPDATE (
     state, payout_id, reason, leased_until, try_count, finished_at
 ) ON operations_batchpayoutrow TO :app_role;
+-- A file given back for its wrong rows is emptied when its time is over.
+REVOKE UPDATE, DELETE ON operations_returnedfile FROM :app_role;
+GRANT UPDATE (content_encrypted) ON operations_returnedfile TO :app_role;
 
 -- By which rule an act was decided is history; a rule is switched off, not removed.
 REVOKE DELETE ON operations_approvalrule FROM :app_role;

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from diamondpay.models import Preference, RecoveryCode, RoleRule, SecondFactor, Tries, User
 from merchants.models import SignedCall
-from operations.models import BatchPayout, BatchPayoutRow
+from operations.models import BatchPayout, BatchPayoutRow, ReturnedFile
 from records.models import Payment, Payout
 from tests import factories
 from tests.admin import book
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.django_db
 OURS = ("diamondpay", "channels", "merchants", "records", "operations")
 # What proves who somebody is has no page of its own: the pages of people show what there is to see.
 # Batches have pages of their own, and signed calls are what a repeat is told from.
-_WITHOUT_PAGE = (BatchPayout, BatchPayoutRow, RecoveryCode, RoleRule, SecondFactor, SignedCall, Tries)
+_WITHOUT_PAGE = (
+    BatchPayout, BatchPayoutRow, RecoveryCode, ReturnedFile, RoleRule, SecondFactor, SignedCall, Tries,
+)  # fmt: skip
 MODELS = [
     model for label in OURS for model in apps.get_app_config(label).get_models() if model not in _WITHOUT_PAGE
 ]
