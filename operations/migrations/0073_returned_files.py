@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("merchants", "0030_import_terms"),
-        ("operations", "0071_review_rules"),
+        ("operations", "0072_own_key_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
