@@ -10,8 +10,26 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from channels.chain_models import Chain, Token, UnitsField
 from diamondpay.lib import money
 from diamondpay.lib.fields import MoneyField
+
+__all__ = [
+    "Bank",
+    "Chain",
+    "Channel",
+    "ChannelService",
+    "Currency",
+    "Direction",
+    "ExchangeRate",
+    "FeeType",
+    "PaymentMethod",
+    "RequiredField",
+    "Service",
+    "ServiceType",
+    "Token",
+    "UnitsField",
+]
 
 
 class Direction(models.TextChoices):

@@ -70,6 +70,16 @@ CHECKS = (
         "D6", "check_d6_callbacks_have_their_end", _("Every callback's outcome leads to an order or a case.")
     ),
     Check(
+        "D9",
+        "check_d9_chain_sums",
+        _("What a chain payment has seen and confirmed is the sum of its transfers."),
+    ),
+    Check(
+        "D9",
+        "check_d9_chain_credits",
+        _("What a chain payment was credited is what its transfers were worth."),
+    ),
+    Check(
         "P1",
         "check_p1_frozen_is_open_payouts_and_freezes",
         _("Frozen money is open payouts plus manual freezes."),

@@ -1,5 +1,6 @@
 """The book's tables, one module per subject."""
 
+from records.models.chains import ChainCursor, ChainKey, ChainPayment, ChainQuote, ChainTransfer
 from records.models.exports import ExportFormat, ExportJob, ExportSchedule, ExportTemplate
 from records.models.ledger import (
     Account,
@@ -40,6 +41,11 @@ __all__ = [
     "BalanceRecord",
     "BalanceTransfer",
     "Case",
+    "ChainCursor",
+    "ChainKey",
+    "ChainPayment",
+    "ChainQuote",
+    "ChainTransfer",
     "ChangeType",
     "ExportFormat",
     "ExportJob",
