@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from channels import admin_rates, imports, secrets
+from channels import admin_chains, admin_rates, imports, secrets
 from channels.models import (
     Bank,
     Channel,
@@ -28,7 +28,7 @@ from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 
-__all__ = ["admin_rates"]
+__all__ = ["admin_chains", "admin_rates"]
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "open": "success", "closed": "closed"}
 _PREFIX = "setting_"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from channels.models import Channel
 from channels.upstreams import registry
 from channels.upstreams.base import Adapter
+from channels.upstreams.chain import ChainUpstream
 from diamondpay.lib import crypto
 
 CONTEXT = "channel.settings"
@@ -36,3 +37,13 @@ def adapter_of(channel: Channel) -> Adapter:
     Raises: registry.UnknownUpstream; ValueError naming the setting that is missing or makes no sense.
     """
     return registry.adapter(name=channel.upstream, settings=settings_of(channel))
+
+
+def chain_of(channel: Channel) -> ChainUpstream | None:
+    """Return the adapter of a channel that collects over a chain, None for every other channel.
+
+    Raises: ValueError naming the setting that is missing or makes no sense.
+    """
+    if channel.upstream not in registry.CHAINS:
+        return None
+    return registry.chain_upstream(name=channel.upstream, settings=settings_of(channel))

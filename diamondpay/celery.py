@@ -29,6 +29,7 @@ _SECONDS_BY_TASK = {
     "records.tasks.reconsider_callbacks": 10,
     "records.tasks.expire_payments": 10,
     "records.tasks.query_orders": 10,
+    "records.tasks.watch_chains": 10,
     "records.tasks.build_exports": 10,
     "operations.tasks.place_batches": 5,
     "merchants.tasks.end_debug_mode": 60,

@@ -156,6 +156,8 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("channels.bank", _("Banks")),
         ("channels.currency", _("Currencies")),
         ("channels.exchangerate", _("Exchange Rates")),
+        ("channels.chain", _("Chains")),
+        ("channels.token", _("Tokens")),
     )),
     (_("Administration"), (
         ("diamondpay.user", _("User Management")),
@@ -180,6 +182,7 @@ RARE = frozenset({
     "records.accounttotal", "records.accountdelta",
     "merchants.servicebound", "merchants.allowedaddress", "merchants.membership",
     "channels.servicetype", "channels.requiredfield", "channels.bank", "channels.currency",
+    "channels.chain", "channels.token",
     "diamondpay.signin", "diamondpay.savedview", "diamondpay.preference", "diamondpay.heartbeat",
     "operations.formtoken",
 })  # fmt: skip

@@ -6,11 +6,9 @@ the order.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -21,14 +19,16 @@ from django.utils.translation import gettext_lazy as _
 from channels import queries as channel_queries
 from channels import secrets as channel_secrets
 from channels.models import Bank, Channel, Direction, Service
-from channels.upstreams import base, registry
+from channels.upstreams import registry
 from diamondpay.lib import clock, crash, crypto, errors, money
-from diamondpay.models import User
 from merchants import queries as merchant_queries
 from merchants.models import Merchant, MerchantService
-from operations import create_audit, routing, settlement
-from records import payments, payouts, submission
+from operations import chain_terms, create_audit, routing, settlement
+from operations.new_orders import NewOrder, NewPayment, NewPayout
+from records import chain_payments, payments, payouts, submission
 from records.models import Actor, Payment, Payout, Source
+
+__all__ = ["NewOrder", "NewPayment", "NewPayout", "Terms", "place_payment", "place_payout", "terms_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,89 +36,6 @@ REMARK_LETTERS = (
     "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # Without 0, O, 1 and I, which payers mistake for each other.
 )
 REMARK_LENGTH = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
-    """What a merchant or operator asks for.
-
-    Units: amount in major units of the service's currency, or of `quoted_in` where that is given: the
-    settlement currency, of which the payer pays amount × exchange rate.
-    """
-
-    merchant: Merchant
-    service_id: str
-    merchant_order_no: str
-    amount: Decimal
-    party: base.Party
-    sign_type: str
-    source: str
-    dialect: str = "gateway.v1"
-    notify_url: str = ""
-    bank: str = ""
-    currency: str = ""
-    merchant_channel_id: str = ""
-    channel_code: str = ""
-    is_test: bool = False
-    placed_by: User | None = None
-    # Where the person who places it sits, for the audit trail.
-    address: str | None = None
-    quoted_in: str = ""
-
-    def content_hash(self) -> bytes:
-        """Return what tells a repeat from another order of one number; keyed, for it covers card numbers."""
-        content = {name: str(value) for name, value in self.content().items()}
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        return crypto.keyed_hash(digest, "order.request")
-
-    def content(self) -> dict[str, object]:
-        """Return what makes two requests the same, field by field."""
-        # What came later is left out where it is not used, so that older orders keep the hash they have.
-        later = {"quoted_in": self.quoted_in} if self.quoted_in else {}
-        return {
-            **later,
-            "service": self.service_id,
-            "amount": money.plain(self.amount),
-            "currency": self.currency.upper(),
-            "bank": self.bank,
-            "notify_url": self.notify_url,
-            "merchant_channel": self.merchant_channel_id,
-            "channel": self.channel_code,
-            "party": json.dumps(asdict(self.party), sort_keys=True),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPayment(NewOrder):
-    """A deposit to place. `expiry_seconds` stands for the service's where it is not 0."""
-
-    remark_code: str = ""
-    last_numbers: tuple[str, ...] = ()
-    expiry_seconds: int = 0
-
-    def content(self) -> dict[str, object]:
-        """Return what makes two requests the same, field by field."""
-        return {
-            **NewOrder.content(self),
-            "remark_code": self.remark_code,
-            "last_numbers": json.dumps(self.last_numbers),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPayout(NewOrder):
-    """A payout to place. `fee_expected` is what a person was shown: with any other fee it is refused;
-    `requires_review` adds a review and never takes one away.
-    """
-
-    bank_branch: str = ""
-    fee_expected: Decimal | None = None
-    requires_review: bool = False
-
-    def content(self) -> dict[str, object]:
-        """Return what makes two requests the same, field by field."""
-        later = {"requires_review": "yes"} if self.requires_review else {}
-        return {**NewOrder.content(self), **later, "bank_branch": self.bank_branch}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +48,7 @@ class Terms:
     decision: routing.Decision
     amount: Decimal
     worth: settlement.Worth
+    over_chain: chain_payments.Plan | None = None
 
 
 def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
@@ -150,6 +68,8 @@ def place_payment(*, order: NewPayment, now: datetime | None = None) -> Payment:
             payment = payments.create(
                 columns=_payment_columns(order, terms, content_hash, now), party=order.party, now=now
             )
+            if terms.over_chain is not None:
+                chain_payments.begin(payment=payment, plan=terms.over_chain, now=now)
             create_audit.write(placed=payment, user=order.placed_by, address=order.address, now=now)
             crash.point("placement.before_commit")
     except errors.DomainError:
@@ -272,6 +192,7 @@ def _terms(*, order: NewPayment | NewPayout, direction: Direction, now: datetime
         settlement_currency=order.quoted_in,
         merchant_channel_id=order.merchant_channel_id,
         channel_code=order.channel_code,
+        channel_codes=chain_terms.channels_of(order) if isinstance(order, NewPayment) else None,
     )
     _check_adapter(decision.choice.channel)
     worth = settled.worth(decision.choice.merchant_channel.currency_id)
@@ -280,7 +201,11 @@ def _terms(*, order: NewPayment | NewPayout, direction: Direction, now: datetime
         exponent = settlement.exponent_of(decision.choice.merchant_channel.currency_id)
         words = format_lazy(shape, fee=money.render(worth.fee, exponent))
         raise errors.InvalidInput({"amount": words})
-    return Terms(service, merchant_service, bank, decision, amount, worth)
+    over_chain = None
+    if isinstance(order, NewPayment):
+        channel = decision.choice.channel
+        over_chain = chain_terms.plan(order=order, service=service, channel=channel, amount=amount, now=now)
+    return Terms(service, merchant_service, bank, decision, amount, worth, over_chain)
 
 
 def _check_adapter(channel: Channel) -> None:

@@ -255,10 +255,24 @@ OWN_KEYS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Came with the migration `0075_chain_roles`: seen by whoever sees channels, kept by administrators.
+_CHAINS_SEEN = ("channels.view_chain", "channels.view_token")
+CHAINS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: (
+        *_CHAINS_SEEN,
+        "channels.add_chain",
+        "channels.change_chain",
+        "channels.add_token",
+        "channels.change_token",
+    ),
+    OPERATIONS_STAFF: _CHAINS_SEEN,
+    FINANCE_STAFF: _CHAINS_SEEN,
+}
+
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
     PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES, RATE_ACTS,
-    OWN_KEYS,
+    OWN_KEYS, CHAINS,
 )  # fmt: skip
 
 

@@ -170,8 +170,9 @@ def pick(
     settlement_currency: str = "",
     merchant_channel_id: str = "",
     channel_code: str = "",
+    channel_codes: frozenset[str] | None = None,
 ) -> Decision:
-    """Pick the wallet that carries the order.
+    """Pick the wallet that carries the order; with `channel_codes`, among those channels.
 
     Units: amount and needed in major units; `needed` is what a payout takes from the wallet (amount + fee): a
     sum in the service's currency, or what tells it for a wallet's currency and raises a DomainError where it
@@ -193,6 +194,8 @@ def pick(
             raise errors.ChannelUnknown
     elif service.requires_merchant_channel:
         raise errors.ChannelRequired
+    if channel_codes is not None:
+        offered = [option for option in offered if option.channel.pk in channel_codes]
     return choose(
         offered=offered,
         service=service,

@@ -297,7 +297,7 @@ def close_expired(*, now: datetime, row_count_max: int = 200) -> int:
     """Close the deposits whose time is over; return how many this call closed. Each in a transaction of its
     own.
     """
-    due = Payment.objects.filter(status=PaymentStatus.IN_PROGRESS, expires_at__lte=now).order_by("expires_at")
+    due = Payment.objects.filter(schedule.is_over(now)).order_by("expires_at")
     closed = 0
     for payment_pk in list(due.values_list("pk", flat=True)[:row_count_max]):
         try:

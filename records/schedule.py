@@ -1,10 +1,12 @@
-"""When an upstream is asked about a deposit again."""
+"""When an upstream is asked about a deposit again, and when its time is over."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from records.models import Payment, PaymentStatus
+from django.db.models import F, Q
+
+from records.models import ChainPayment, Payment, PaymentStatus
 
 # While open an order is asked for at least every 4 minutes, so that a lost callback is found within 5 (F5).
 OPEN_QUERY_SECONDS = (60, 60, 120, 180, 240)
@@ -26,3 +28,15 @@ def after_end(payment: Payment, now: datetime) -> datetime | None:
     ended_at = payment.completed_at or now
     due = (ended_at + timedelta(seconds=seconds) for seconds in ENDED_QUERY_SECONDS)
     return next((instant for instant in due if instant > now), None)
+
+
+def is_over(now: datetime) -> Q:
+    """Return what tells the deposits whose time is over from those that still wait.
+
+    An order over a chain is over only once the chain was read past its time and holds nothing that is on its
+    way: a node that is down or behind must not close what may be paid.
+    """
+    is_read = Q(chain_payment__channel__chain_cursor__block_time__gte=F("expires_at"))
+    is_quiet = is_read & ~Q(chain_payment__detail=ChainPayment.Detail.CONFIRMING)
+    is_due = Q(status=PaymentStatus.IN_PROGRESS, expires_at__lte=now)
+    return is_due & (Q(chain_payment__isnull=True) | is_quiet)

@@ -19,9 +19,10 @@ from django.db.models import F
 from django.utils.translation import gettext as _t
 
 from channels import secrets
-from channels.upstreams import base
+from channels.models import PaymentMethod
+from channels.upstreams import base, registry
 from diamondpay.lib import clock, crash
-from records import attempts, cases, parties, payments, payouts, schedule, verdicts
+from records import attempts, cases, chain_payments, parties, payments, payouts, schedule, verdicts
 from records.models import Actor, Case, Payment, PaymentStatus, Payout, PayoutAttempt, UpstreamCall
 
 # An adapter's call takes 15 s at most; two in a row fit, and a dead worker's order is due again within a
@@ -47,6 +48,7 @@ def submit_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now)
     A repeat is safe where the adapter's submit is idempotent by our reference; see `query_payment`.
     """
     adapter = secrets.adapter_of(payment.channel)
+    is_over_chain = payment.payment_method == PaymentMethod.BLOCKCHAIN
     submission = adapter.submit_payment(
         base.PaymentRequest(
             reference=payment.payment_id,
@@ -57,6 +59,7 @@ def submit_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now)
             expires_at=payment.expires_at,
             payer=parties.party_of(payment),
             remark_code=payment.remark_code,
+            receiving=chain_payments.receiving_of(payment) if is_over_chain else None,
         )
     )
     crash.point("submission.answered")
@@ -111,6 +114,8 @@ def query_payment(*, payment: Payment, read_clock: clock.ReadClock = clock.now) 
     if is_open and payment.submitted_at is None and adapter.is_submit_idempotent:
         submit_payment(payment=payment, read_clock=read_clock)
         return
+    if payment.channel.upstream in registry.CHAINS:
+        return  # Nobody to ask: `records.chain_watch` reads what arrives.
     inquiry = adapter.query(direction=base.Direction.DEPOSIT, reference=payment.payment_id)
     now = read_clock()
     payments.note_call(

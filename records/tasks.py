@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db import connection
 
 from diamondpay.lib import clock
-from records import callbacks, notifications, payments, submission
+from records import callbacks, chain_watch, notifications, payments, submission
 from records.exports import upkeep
 
 FOLD_ROWS = 20_000
@@ -40,6 +40,12 @@ def expire_payments(**_kwargs: object) -> None:
 def query_orders(**_kwargs: object) -> None:
     """Ask upstreams about orders in progress, and hand over what never reached them."""
     submission.query_due(now=clock.now())
+
+
+@shared_task(name="records.tasks.watch_chains", ignore_result=True)
+def watch_chains(**_kwargs: object) -> None:
+    """Read what is new on the chains that payments are awaited on."""
+    chain_watch.watch_all()
 
 
 @shared_task(name="records.tasks.fold_totals", ignore_result=True)

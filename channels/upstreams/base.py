@@ -76,8 +76,24 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiving:
+    """Where we chose to receive an order over a chain, and what its payer's wallet reads from a QR code.
+
+    Units: amount is what must really be sent, major units; None where it is what was asked for.
+    """
+
+    address: str
+    network: str
+    qr_text: str
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """A deposit to place. Units: amount in major units of currency. reference is ours and never reused."""
+    """A deposit to place. Units: amount in major units of currency. reference is ours and never reused.
+
+    `receiving` is there for orders over a chain alone.
+    """
 
     reference: str
     service: str
@@ -87,6 +103,7 @@ class PaymentRequest:
     expires_at: datetime
     payer: Party
     remark_code: str = ""
+    receiving: Receiving | None = None
 
 
 @dataclass(frozen=True, slots=True)

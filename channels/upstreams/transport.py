@@ -7,6 +7,7 @@ the resolver: Python cannot interrupt it.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import ssl
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpcore
+
+from diamondpay.lib import destinations
 
 BODY_BYTES_MAX = 256 * 1024
 CONNECTIONS_MAX = 100
@@ -76,7 +79,13 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
-    """Connects to the addresses of a host one after the other, all within the exchange's deadline."""
+    """Connects to the addresses of a host one after the other, all within the exchange's deadline.
+
+    With `is_public_only` a host that leads to any address inside a private network is not connected to.
+    """
+
+    def __init__(self, *, is_public_only: bool) -> None:
+        self._is_public_only = is_public_only
 
     def connect_tcp(
         self,
@@ -91,7 +100,10 @@ class _DeadlineBackend(httpcore.SyncBackend):
                 address, port, seconds, local_address, socket_options
             )
 
-        return _DeadlineStream(_connect_first(_addresses(host, port), connect))
+        found = _addresses(host, port)
+        if self._is_public_only:
+            _check_public(host, found)
+        return _DeadlineStream(_connect_first(found, connect))
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -100,6 +112,15 @@ def _addresses(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as fault:
         raise httpcore.ConnectError(str(fault)) from fault
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def _check_public(host: str, addresses: list[str]) -> None:
+    """Refuse a host that leads inside, at the very moment when it is connected to."""
+    try:
+        literals = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
+        destinations.check_addresses(host, literals, ())
+    except destinations.AddressRefused as fault:
+        raise httpcore.ConnectError(fault.reason) from fault
 
 
 def _connect_first(addresses: list[str], connect: _Connect) -> httpcore.NetworkStream:
@@ -117,7 +138,8 @@ def _connect_first(addresses: list[str], connect: _Connect) -> httpcore.NetworkS
 class _PoolPerProcess:
     """The process's connections; a forked child starts with none: two processes cannot share a socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_public_only: bool) -> None:
+        self._is_public_only = is_public_only
         self._lock = threading.Lock()
         self._pool: httpcore.ConnectionPool | None = None
         os.register_at_fork(after_in_child=self._forget)
@@ -133,45 +155,60 @@ class _PoolPerProcess:
                     max_connections=CONNECTIONS_MAX,
                     max_keepalive_connections=CONNECTIONS_MAX,
                     keepalive_expiry=KEEPALIVE_SECONDS,
-                    network_backend=_DeadlineBackend(),
+                    network_backend=_DeadlineBackend(is_public_only=self._is_public_only),
                 )
             return self._pool
 
 
-_pools = _PoolPerProcess()
+# Two, so that a connection that one caller may have is never lent to another who may not.
+_pools = {is_public_only: _PoolPerProcess(is_public_only=is_public_only) for is_public_only in (False, True)}
 
 
-def _read_body(response: httpcore.Response) -> bytes:
-    body = b""
+def _read_body(response: httpcore.Response, body_bytes_max: int) -> bytes:
+    body = bytearray()
     for part in response.iter_stream():
         body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise NoAnswer(f"the answer is longer than {BODY_BYTES_MAX} bytes")
-    return body
+        if len(body) > body_bytes_max:
+            raise NoAnswer(f"the answer is longer than {body_bytes_max} bytes")
+    return bytes(body)
 
 
 def exchange(
-    *, method: str, url: str, headers: dict[str, str], body: bytes, timeout_seconds: float
+    *,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes,
+    timeout_seconds: float,
+    body_bytes_max: int = BODY_BYTES_MAX,
+    is_public_only: bool = False,
 ) -> HttpAnswer:
     """Send one request once, following no redirect, and return its complete answer.
 
+    With `is_public_only` no address inside a private network is connected to, whatever a name leads to.
     Units: timeout_seconds bounds the whole exchange.
     Raises: NoAnswer.
     """
     _deadline.at = time.monotonic() + timeout_seconds
     sent = [*headers.items(), ("accept-encoding", "identity"), ("content-length", str(len(body)))]
     try:
-        with _pools.get().stream(
-            method,
-            url,
-            headers=sent,
-            content=body,
-            extensions={"timeout": {"pool": timeout_seconds}},
-        ) as response:
+        with (
+            _pools[is_public_only]
+            .get()
+            .stream(
+                method,
+                url,
+                headers=sent,
+                content=body,
+                extensions={"timeout": {"pool": timeout_seconds}},
+            ) as response
+        ):
             received = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
             }
-            return HttpAnswer(status=response.status, headers=received, body=_read_body(response))
+            return HttpAnswer(
+                status=response.status, headers=received, body=_read_body(response, body_bytes_max)
+            )
     except httpcore.TimeoutException as fault:
         raise NoAnswer(f"no complete answer within {timeout_seconds:g} s") from fault
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as fault:

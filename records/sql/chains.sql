@@ -123,7 +123,7 @@ CREATE VIEW check_d9_chain_credits AS
     JOIN channels_currency currency ON currency.code = payment.currency_id
     JOIN LATERAL (
         SELECT sum(units) AS units FROM records_chaintransfer
-        WHERE payment_id = payment.id AND effect = payment.channel_order_no AND effect <> ''
+        WHERE payment_id = payment.id AND token_id = expected.token_id AND effect = payment.channel_order_no AND effect <> ''
     ) found ON found.units IS NOT NULL
     WHERE payment.status = 1 AND payment.actual_amount <> round(
         found.units * quote.unit_price * 10::numeric ^ (-token.decimals),

@@ -16,7 +16,15 @@ from django.utils import timezone
 from diamondpay.models import Preference, RecoveryCode, RoleRule, SecondFactor, Tries, User
 from merchants.models import SignedCall
 from operations.models import BatchPayout, BatchPayoutRow, ReturnedFile
-from records.models import Payment, Payout
+from records.models import (
+    ChainCursor,
+    ChainKey,
+    ChainPayment,
+    ChainQuote,
+    ChainTransfer,
+    Payment,
+    Payout,
+)
 from tests import factories
 from tests.admin import book
 
@@ -24,9 +32,12 @@ pytestmark = pytest.mark.django_db
 
 OURS = ("diamondpay", "channels", "merchants", "records", "operations")
 # What proves who somebody is has no page of its own: the pages of people show what there is to see.
-# Batches have pages of their own, and signed calls are what a repeat is told from.
+# Batches have pages of their own, and signed calls are what a repeat is told from. What a chain knows of an
+# order is shown on the order's page.
+_OF_CHAINS = (ChainCursor, ChainKey, ChainPayment, ChainQuote, ChainTransfer)
 _WITHOUT_PAGE = (
     BatchPayout, BatchPayoutRow, RecoveryCode, ReturnedFile, RoleRule, SecondFactor, SignedCall, Tries,
+    *_OF_CHAINS,
 )  # fmt: skip
 MODELS = [
     model for label in OURS for model in apps.get_app_config(label).get_models() if model not in _WITHOUT_PAGE
