@@ -39,7 +39,7 @@ def place(
 
     Units: quote_amount in major units of the quoted currency.
     Raises: InvalidInput naming chain_id, quote_symbol, is_legal_tender or quote_amount (as `amount`);
-    ServiceNotActivated; NoChannelAvailable; NoRate; what `placement.place_payment` raises; nothing is written.
+    ServiceNotActivated; NoChannelAvailable; NoRate; as `placement.place_payment`. Nothing is written then.
     Source: payment-detail-api.md, Endpoints.
     """
     chain = Chain.objects.filter(pk=chain_id, status=Chain.Status.OPEN).first()
