@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
+from channels.models import PaymentMethod
 from diamondpay.lib import crypto
 from records.models import Payment
 
 LINK_SECONDS = 600
+CHAIN_SECONDS_AFTER_END = 3600
 _CONTEXT = "portal.payment"
 _SHAPE = struct.Struct(">QQ")
 
@@ -30,14 +32,19 @@ class OpenedLink:
 
 
 def lives_until(payment: Payment, *, seconds: int | None = None) -> datetime:
-    """Return the moment from which the link of a deposit leads nowhere any more."""
+    """Return the moment from which the link of a deposit leads nowhere any more.
+
+    A chain takes its time: the page of an order over one lives for an hour after the order's own.
+    """
+    if seconds is None and payment.payment_method == PaymentMethod.BLOCKCHAIN:
+        return payment.expires_at + timedelta(seconds=CHAIN_SECONDS_AFTER_END)
     ends: datetime = payment.created_at + timedelta(seconds=LINK_SECONDS if seconds is None else seconds)
     return ends
 
 
 def payment_page(payment: Payment, *, seconds: int | None = None) -> str:
     """Return the whole address of a deposit's payment page, good for 10 minutes (or `seconds`) from its
-    creation.
+    creation, and longer for an order over a chain.
 
     The same for every repeat of the call that made the deposit.
     """

@@ -28,7 +28,7 @@ from diamondpay.lib.admin_list import PAGE_MS_MAX
 from diamondpay.models import AuditRow
 from merchants.models import Merchant, MerchantChannel
 from records import filters, search
-from records.admin import base, facts, life, notes, parts, timeline
+from records.admin import base, chain_facts, facts, life, notes, parts, timeline
 from records.admin import proofs as proof_pages
 from records.models import (
     BalanceRecord,
@@ -167,7 +167,7 @@ class OrderPage(ReadOnlyAdmin):
             "flags": _flags(found),
             "acts": _acts(offered, order),
             "main_act": next((act.name for act in offered if not act.order), ""),
-            "sections": facts.sections(order, reader),
+            "sections": [*facts.sections(order, reader), *chain_facts.sections(order, reader)],
             "notes": notes.notes(life=found, reader=reader, now=now),
             "events": timeline.events(
                 life=found, user=user, names_people=reader.names_people, names_channels=names_channels

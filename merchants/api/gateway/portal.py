@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from channels.models import PaymentMethod
 from channels.upstreams import base
-from diamondpay.lib import clock, crypto, money, qr
+from diamondpay.lib import clock, crypto, errors, money, qr
+from merchants.api.gateway import chain_portal
 from merchants.api.gateway.errors import SUCCESS, WORDS, answer, refusal
-from records import parties, payer_links
-from records.models import Payment, PaymentStatus
+from records import chain_payments, parties, payer_links
+from records.models import ChainPayment, Payment, PaymentStatus
 
 PAID_VISIBLE_SECONDS = 3600
 _SAFE_SCHEMES = ("https://", "http://")
@@ -61,11 +64,15 @@ class LinkExpired(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The deposit behind a link. `is_open` is False once only its end may be shown."""
+    """The deposit behind a link. `is_open` is False once only its end may be shown.
+
+    `over_chain` is there where it is paid over a chain, which has states of its own.
+    """
 
     payment: Payment
     state: State
     is_open: bool
+    over_chain: ChainPayment | None = None
 
 
 @require_safe
@@ -78,17 +85,52 @@ def payment_page(request: HttpRequest, opaque: str) -> HttpResponse:
         return _private(render(request, "portal/gone.html", {"is_unknown": True}, status=404))
     except LinkExpired:
         return _private(render(request, "portal/gone.html", {"is_unknown": False}, status=410))
-    return _private(render(request, "portal/payment.html", _context(found, opaque, now)))
+    return _shown(request, found, opaque, now)
+
+
+@require_POST
+def payment_token(request: HttpRequest, opaque: str) -> HttpResponse:
+    """Take the token that the payer picks, and lead back to the page; say why where it cannot be taken."""
+    now = clock.now()
+    try:
+        found = _found(opaque, now)
+    except crypto.BadToken:
+        return _private(render(request, "portal/gone.html", {"is_unknown": True}, status=404))
+    except LinkExpired:
+        return _private(render(request, "portal/gone.html", {"is_unknown": False}, status=410))
+    text = request.POST.get("token", "")
+    if found.over_chain is None:
+        return _private(render(request, "portal/gone.html", {"is_unknown": True}, status=404))
+    picked = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+    try:
+        chain_payments.pick_token(payment_pk=found.payment.pk, token_pk=picked, now=now)
+    except errors.DomainError as fault:
+        return _shown(request, _found(opaque, now), opaque, now, fault=fault.message)
+    return _private(HttpResponseRedirect(reverse("portal-payment", kwargs={"opaque": opaque})))
+
+
+def _shown(
+    request: HttpRequest, found: Found, opaque: str, now: datetime, *, fault: str | Promise = ""
+) -> HttpResponse:
+    if found.over_chain is None:
+        return _private(render(request, "portal/payment.html", _context(found, opaque, now)))
+    shown = chain_portal.context(payment=found.payment, found=found.over_chain, now=now)
+    page = {**shown, "opaque": opaque, "fault": fault}
+    return _private(render(request, "portal/chain.html", page, status=409 if fault else 200))
 
 
 @require_safe
 def payment_state(request: HttpRequest, opaque: str) -> HttpResponse:
     """Answer only the state, for the page that is open; an unknown or expired link is 0007."""
+    now = clock.now()
     try:
-        found = _found(opaque, clock.now())
+        found = _found(opaque, now)
     except (crypto.BadToken, LinkExpired):
         return refusal("0007", WORDS["0007"])
-    return answer({"error_code": SUCCESS, "data": {"state": found.state.value}})
+    state = found.state.value
+    if found.over_chain is not None:
+        state = chain_portal.progress(found.payment, found.over_chain, now).step
+    return answer({"error_code": SUCCESS, "data": {"state": state}})
 
 
 def _found(opaque: str, now: datetime) -> Found:
@@ -98,6 +140,9 @@ def _found(opaque: str, now: datetime) -> Found:
     if payment is None:
         raise crypto.BadToken("no such order")
     state = _state(payment, now)
+    if payment.payment_method == PaymentMethod.BLOCKCHAIN and now < link.expires_at:
+        over_chain = chain_portal.found_for(payment)
+        return Found(payment=payment, state=state, is_open=True, over_chain=over_chain)
     if now < link.expires_at:
         return Found(payment=payment, state=state, is_open=True)
     if state is State.PAID and now < link.expires_at + timedelta(seconds=PAID_VISIBLE_SECONDS):

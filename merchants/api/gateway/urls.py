@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/v2/platforms/balance", balances.BalanceV2.as_view(), name="gateway-balance-v2"),
     path("portal/v1/payments/<str:opaque>", portal.payment_page, name="portal-payment"),
     path("portal/v1/payments/<str:opaque>/status", portal.payment_state, name="portal-payment-state"),
+    path("portal/v1/payments/<str:opaque>/token", portal.payment_token, name="portal-payment-token"),
     path("api/<path:rest>", views.unknown_address, name="gateway-unknown"),
     path("api/", views.unknown_address),
 ]

@@ -1,0 +1,88 @@
+"""What the page of a deposit says of its chain: where it is paid, how far it has come, every transfer seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import PaymentMethod, Token
+from diamondpay.lib import money
+from records import chain_payments
+from records.admin import parts
+from records.admin.facts import Fact, Reader, Section
+from records.admin.life import Order
+from records.models import ChainCursor, ChainPayment, ChainTransfer
+
+TRANSFERS_MAX = 50
+
+
+def sections(order: Order, reader: Reader) -> list[Section]:
+    """Return the facts of the chain; none for an order that is paid in another way."""
+    if order.payment_method != PaymentMethod.BLOCKCHAIN:
+        return []
+    found = ChainPayment.objects.select_related("chain", "token").filter(pk=order.pk).first()
+    if found is None:
+        return []
+    transfers = ChainTransfer.objects.filter(payment=order.pk).select_related("token").order_by("id")
+    seen = list(transfers[: TRANSFERS_MAX + 1])
+    listed = [_transfer(row, found) for row in seen[:TRANSFERS_MAX]]
+    if len(seen) > TRANSFERS_MAX:
+        listed.append(Fact(_("more"), _("Only the first transfers are shown."), ""))
+    return [
+        Section(_("Chain"), tuple(_facts(found, reader))),
+        *([Section(_("Transfers"), tuple(listed))] if listed else []),
+    ]
+
+
+def _facts(found: ChainPayment, reader: Reader) -> Iterator[Fact]:
+    yield Fact(_("chain"), found.chain.name)
+    yield Fact(_("token"), found.token.symbol if found.token else _("not picked yet"))
+    yield Fact(_("collection mode"), found.get_mode_display())
+    # The index is how the platform's own wallet finds the key, and no merchant's business.
+    index = found.derivation_index if reader.names_channels else None
+    yield Fact(
+        _("receiving address"), parts.number(found.address), "" if index is None else _t("index %s") % index
+    )
+    yield Fact(_("expected"), _amount(found.expected_units, found.token))
+    yield Fact(_("seen"), _amount(found.seen_units, found.token))
+    yield Fact(_("confirmed"), _amount(found.confirmed_units, found.token), found.get_detail_display())
+    if found.description:
+        yield Fact(_("description"), found.description)
+    if reader.names_channels:
+        yield from _reading(found)
+
+
+def _reading(found: ChainPayment) -> Iterator[Fact]:
+    """Say how far the chain was read, and what keeps it from being read on."""
+    cursor = ChainCursor.objects.filter(pk=found.channel_id).first()
+    if cursor is None or cursor.block_number is None:
+        yield Fact(_("chain read"), _("not yet"))
+    else:
+        yield Fact(_("chain read to block"), str(cursor.block_number), parts.moment(cursor.block_time))
+    if cursor is not None and cursor.fault:
+        yield Fact(_("cannot be read"), cursor.fault, parts.moment(cursor.fault_since))
+
+
+def _transfer(row: ChainTransfer, found: ChainPayment) -> Fact:
+    needed = found.chain.confirmations
+    words = _t("%(state)s · block %(block)s · from %(sender)s") % {
+        "state": row.get_state_display(),
+        "block": row.block_number,
+        "sender": row.from_address,
+    }
+    if row.state == ChainTransfer.State.SEEN:
+        words += " · " + _t("%s confirmations needed") % needed
+    return Fact(_amount(row.units, row.token), parts.number(row.tx_hash), words)
+
+
+def _amount(units: Decimal | None, token: Token | None) -> str:
+    if units is None or token is None:
+        return "–"
+    try:
+        amount = chain_payments.amount_of(units, token)
+    except money.AmountTooLarge:
+        return _t("%s units") % units
+    return f"{money.plain(amount)} {token.symbol}"
