@@ -1,4 +1,4 @@
-"""What the page of a deposit says of its chain: where it is paid, how far it has come, every transfer seen."""
+"""What a deposit's page says of its chain: where it is paid, how far it has come, every transfer seen."""
 
 from __future__ import annotations
 
