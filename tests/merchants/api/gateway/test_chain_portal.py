@@ -1,4 +1,4 @@
-"""The payer's page of a payment over a chain: what to send where, picking a token, and how far it has come."""
+"""The payer's page of a payment over a chain: what to send where, which token, and how far it has come."""
 
 from __future__ import annotations
 
