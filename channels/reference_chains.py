@@ -1,4 +1,4 @@
-"""Chains, tokens and the services paid over them, as first shipped by the migration `0040_chains`.
+"""Chains, tokens and the services paid over them, as first shipped by the migration `0046_chains`.
 
 Contracts as their issuers publish them. TRON is listed for the day its adapter comes and closed until then.
 Source: payment-detail-api.md, Endpoints (its example's chain 1 is TRON).

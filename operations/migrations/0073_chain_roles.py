@@ -17,7 +17,7 @@ def give(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     dependencies = [
         ("operations", "0071_review_rules"),
-        ("channels", "0041_chain_reference"),
+        ("channels", "0047_chain_reference"),
     ]
 
     operations = [migrations.RunPython(give, migrations.RunPython.noop)]

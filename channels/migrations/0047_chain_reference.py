@@ -42,6 +42,6 @@ def load(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels", "0040_chains")]
+    dependencies = [("channels", "0046_chains")]
 
     operations = [migrations.RunPython(load, migrations.RunPython.noop)]
