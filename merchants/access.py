@@ -41,6 +41,9 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "records.case": ("merchant",),
     # What shows that a deposit came is between us and the upstream.
     "records.proof": ("payout__merchant",),
+    "records.chainpayment": ("payment__merchant",),
+    "records.chaintransfer": ("payment__merchant",),
+    "records.chainquote": ("chain_payment__payment__merchant",),
     "records.orderdelta": ("merchant",),
     "records.orderhourtotal": ("merchant",),
     "records.orderdaytotal": ("merchant",),
@@ -58,6 +61,8 @@ _OPEN = frozenset(
         "channels.requiredfield",
         "channels.service",
         "channels.bank",
+        "channels.chain",
+        "channels.token",
     }
 )
 # The platform's own: no merchant's member sees any of it.
@@ -68,6 +73,8 @@ _HIDDEN = frozenset(
         "channels.exchangerate",
         "merchants.signedcall",
         "records.upstreamcallback",
+        "records.chaincursor",
+        "records.chainkey",
         "records.platformtotal",
         "records.summarytotal",
         "records.accountdelta",

@@ -16,7 +16,7 @@ def give(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("operations", "0071_review_rules"),
+        ("operations", "0072_own_key_roles"),
         ("channels", "0047_chain_reference"),
     ]
 

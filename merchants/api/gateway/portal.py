@@ -116,7 +116,10 @@ def _shown(
         return _private(render(request, "portal/payment.html", _context(found, opaque, now)))
     shown = chain_portal.context(payment=found.payment, found=found.over_chain, now=now)
     page = {**shown, "opaque": opaque, "fault": fault}
-    return _private(render(request, "portal/chain.html", page, status=409 if fault else 200))
+    response = _private(render(request, "portal/chain.html", page, status=409 if fault else 200))
+    # Its form must say where it comes from: without that, browsers name the origin "null" and it is refused.
+    response["Referrer-Policy"] = "same-origin"
+    return response
 
 
 @require_safe
