@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import override_settings
 
-from channels.models import Channel
+from channels.models import Chain, Channel
+from channels.upstreams.chain import Block, Transfer
 from channels.upstreams.evm.adapter import EvmAdapter
 from diamondpay.lib import crash
 from records import chain_transfers, chain_watch
-from records.models import ChainCursor, ChainPayment, ChainTransfer, PaymentStatus, Posting
+from records.models import ChainCursor, ChainPayment, ChainTransfer, Payment, PaymentStatus, Posting
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -162,6 +165,11 @@ def _with(name: str, value: Any) -> Callable[[Any], Any]:
     return change
 
 
+def _omitting(asked: str, answer: Any) -> Any:
+    """Leave out the transaction itself wherever it would be told, but in the block's list."""
+    return [] if asked in ("eth_getLogs", "eth_getBlockReceipts") else answer
+
+
 LIES = {
     "another network": _spoil("eth_chainId", lambda _answer: "0x1"),
     "a head that is no number": _spoil("eth_blockNumber", lambda _answer: "12"),
@@ -173,9 +181,18 @@ LIES = {
     "a log of another amount": _spoil("eth_getLogs", _with("data", "0x" + "00" * 31 + "09")),
     "a log without an amount": _spoil("eth_getLogs", _with("data", "0x")),
     "logs that are no list": _spoil("eth_getLogs", lambda _answer: "yes"),
-    "a receipt of another block": _spoil("eth_getTransactionReceipt", _with("blockHash", "0x" + "33" * 32)),
-    "a receipt without the event": _spoil("eth_getTransactionReceipt", _with("logs", [])),
-    "no receipt": _spoil("eth_getTransactionReceipt", lambda _answer: None),
+    "a log too few": _spoil("eth_getLogs", lambda _answer: []),
+    "a filter without the event": _spoil("eth_getBlockByNumber", _with("logsBloom", "0x" + "00" * 256)),
+    "a filter that is none": _spoil("eth_getBlockByNumber", _with("logsBloom", "0x")),
+    "a receipt of another block": _spoil("eth_getBlockReceipts", _with("blockHash", "0x" + "33" * 32)),
+    "a receipt of another transaction": _spoil(
+        "eth_getBlockReceipts", _with("transactionHash", "0x" + "44" * 32)
+    ),
+    "a receipt without the event": _spoil("eth_getBlockReceipts", _with("logs", [])),
+    "a receipt of a failure": _spoil("eth_getBlockReceipts", _with("status", "0x0")),
+    "a receipt too few": _spoil("eth_getBlockReceipts", lambda _answer: []),
+    "no receipts": _spoil("eth_getBlockReceipts", lambda _answer: None),
+    "neither log nor event": _omitting,
 }
 RAW = {
     "HTML": lambda _body: (200, b"<html>Bad gateway</html>"),
@@ -227,14 +244,14 @@ def test_a_node_that_is_behind_or_gone_changes_nothing(node: Node) -> None:
     scene.watch()
     assert "behind" in ChainCursor.objects.get().fault
     node.fault = None
-    _point_at(scene.channel, "http://127.0.0.1:9")
+    _set(scene.channel, node_url="http://127.0.0.1:9")
     scene.watch()
     assert "did not answer" in ChainCursor.objects.get().fault
     assert (states()[0][0], scenes.credited(payment)[0]) == ("seen", IN_PROGRESS)
 
 
-def _point_at(channel: Channel, url: str) -> None:
-    settings = {**scenes.factories.secrets.settings_of(channel), "node_url": url}
+def _set(channel: Channel, **changed: str) -> None:
+    settings = {**scenes.factories.secrets.settings_of(channel), **changed}
     channel.settings_encrypted = scenes.factories.secrets.seal_settings(settings)
     channel.save(update_fields=["settings_encrypted"])
 
@@ -272,3 +289,79 @@ def test_a_channel_whose_settings_cannot_be_read_is_passed_over(node: Node) -> N
     scene.channel.save(update_fields=["settings_encrypted"])
     assert chain_watch.watch_all() == 0
     assert scenes.credited(payment)[0] == IN_PROGRESS
+
+
+def _seen(scene: scenes.Scene, payment: Payment, *, units: int, digest: str) -> None:
+    """Record that the one transaction of the test stands in a block, moving units to a payment's address."""
+    cursor, number = ChainCursor.objects.get(), scene.node.head + 1
+    block = Block(number, digest, "0x" + "00" * 32, scenes.now())
+    transfer = Transfer(
+        tx_hash="0x" + "77" * 32, log_index=0, asset=scene.token("USDT").address,
+        from_address=scene.node.payer, to_address=payment.chain_payment.address, units=units, block=block,
+    )  # fmt: skip
+    reading = chain_transfers.Reading(fork=number - 1, blocks=[block], transfers=[transfer])
+    assert chain_transfers.record(cursor=cursor, chain=scene.chain, reading=reading, now=scenes.now())
+
+
+def test_a_transaction_that_moves_another_sum_in_another_block_counts_as_that(node: Node) -> None:
+    scene = scenes.make(node)
+    first, second = scene.place("100", "T1"), scene.place("100", "T2")
+    scene.watch()
+    sums = ChainPayment.objects.order_by("derivation_index").values_list("seen_units", flat=True)
+    _seen(scene, first, units=100_000_000, digest="0x" + "aa" * 32)
+    assert list(sums.all()) == [100_000_000, 0]
+    # The same transaction and place after a reorganisation, as an exchange does it: another sum, elsewhere.
+    _seen(scene, second, units=70_000_000, digest="0x" + "bb" * 32)
+    assert list(sums.all()) == [0, 70_000_000]
+    moved = ChainTransfer.objects.get()
+    assert (moved.payment_id, moved.units, moved.state) == (second.pk, 70_000_000, "seen")
+
+
+def test_what_a_transfer_moves_is_never_changed_within_its_block_nor_once_confirmed(node: Node) -> None:
+    scene = scenes.make(node)
+    payment = scene.place("100")
+    scene.pay(payment, 100_000_000, confirm=False)
+    scene.watch()
+    changes: tuple[dict[str, Any], ...] = ({"units": 1}, {"to_address": "0x1"}, {"payment": None})
+    for change in changes:
+        with pytest.raises(IntegrityError, match="is what it is"), transaction.atomic():
+            ChainTransfer.objects.update(**change)
+    node.mine(2)
+    scene.watch()
+    with pytest.raises(IntegrityError, match="is confirmed"), transaction.atomic():
+        ChainTransfer.objects.update(units=1, block_hash="0x" + "cc" * 32)
+    assert scenes.credited(payment) == (SUCCESS, Decimal(100), Decimal(100))
+
+
+def test_a_worker_whose_claim_another_took_over_neither_frees_it_nor_tells_of_a_fault(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes.make(node)
+    scene.place("100")
+    theirs = datetime(2999, 1, 1, tzinfo=UTC)
+
+    def taken_over(name: str) -> None:
+        if name == "chain.read":
+            ChainCursor.objects.update(claimed_until=theirs)
+            node.raw_fault = RAW["HTML"]
+
+    monkeypatch.setattr(crash, "point", taken_over)
+    scene.watch()
+    cursor = ChainCursor.objects.get()
+    assert (cursor.claimed_until, cursor.fault) == (theirs, "")
+
+
+def test_a_channel_that_was_put_on_another_chain_says_so_and_reads_nothing(node: Node) -> None:
+    scene = scenes.make(node)
+    payment = scene.place("100")
+    scene.watch()
+    before = ChainCursor.objects.get().version
+    Chain.objects.create(chain_id=98, code="OTHER", name="Other", symbol="OTH", confirmations=1)
+    _set(scene.channel, chain="OTHER")
+    scene.pay(payment, 100_000_000)
+    scene.watch()
+    cursor = ChainCursor.objects.get()
+    assert ("orders wait on another chain" in cursor.fault, cursor.version) == (True, before)
+    _set(scene.channel, chain="LOCAL")
+    scene.watch()
+    assert scenes.credited(payment) == (SUCCESS, Decimal(100), Decimal(100))

@@ -2,10 +2,16 @@
 
 What one answer says must be borne out by another: a log by its transaction's receipt, both by the block that
 was read before. Whatever does not fit is not believed.
+
+A node may also leave something out, most often because what answers for its logs is behind. So logs are
+asked for by a block's hash, which a node that lacks the block must refuse, and where a block's bloom filter
+may hold a transfer to us, its receipts are read too, all of them, and must hold the same events. The filter
+comes with the block and costs nothing; on a busy chain it says "maybe" of most blocks: one more call each.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -17,9 +23,10 @@ from channels.upstreams.evm import keccak, rpc
 # The event of ERC-20: Transfer(address indexed from, address indexed to, uint256 value).
 TRANSFER_TOPIC = "0x" + keccak.keccak256(b"Transfer(address,address,uint256)").hex()
 _SUCCEEDED = 1
-# So many receivers are asked for at once; with more than ADDRESSES_MAX all transfers of the tokens are read.
-_ADDRESSES_AT_ONCE = 200
-_ADDRESSES_MAX = 2000
+# With more receivers than these, all transfers of the tokens are asked for, and ours picked out of them.
+_ADDRESSES_MAX = 200
+# Blocks with all their transactions are long, and so are their receipts: few of them in one answer.
+_LONG_AT_ONCE = 4
 _TIMESTAMP_MAX = 32503680000
 
 
@@ -65,40 +72,97 @@ def transfers(
     """Return what arrived at our addresses in these blocks. Raises: ChainUnreadable."""
     if not blocks or not addresses:
         return []
-    by_number = {block.number: block for block in blocks}
     # Nodes write addresses in small letters; ours bear their check sum.
     ours = {address.lower(): address for address in addresses}
     contracts = {asset.lower(): asset for asset in assets if asset != NATIVE}
-    logs = _logs(node, by_number, contracts, ours) if contracts else []
-    coins = _coins(node, by_number, ours) if NATIVE in assets else []
-    receipts = _receipts(node, {*(_hash(log) for log in logs), *(_hash(coin) for coin in coins)})
+    contents = _contents(node, blocks)
+    coins = {block: _coins(contents[block], ours) if NATIVE in assets else [] for block in blocks}
+    held = [block for block in blocks if coins[block] or _may_hold(contents[block], contracts, ours)]
+    receipts = _receipts(node, held, contents)
+    events = {
+        (block.number, *_identity(event))
+        for block in held
+        for receipt in receipts[block].values()
+        for _place, event in _events(receipt, contracts, ours)
+    }
+    told = {
+        (rpc.quantity(log, "blockNumber"), *_identity(log)) for log in _logs(node, blocks, contracts, ours)
+    }
+    if told != events:
+        raise ChainUnreadable("the events that the node told are not those of its receipts")
     found = [
-        *(_token_transfer(log, receipts[_hash(log)], by_number, contracts, ours) for log in logs),
-        *(_coin_transfer(coin, receipts[_hash(coin)], by_number, ours) for coin in coins),
-    ]
+        *(_coin_transfer(coin, receipts[block], block, ours) for block in held for coin in coins[block]),
+        *(_token_transfer(event, place, block, contracts, ours)
+          for block in held
+          for receipt in receipts[block].values()
+          for place, event in _events(receipt, contracts, ours)),
+    ]  # fmt: skip
     moved = [transfer for transfer in found if transfer is not None]
     return sorted(moved, key=lambda transfer: (transfer.block.number, transfer.tx_hash, transfer.log_index))
 
 
+def _contents(node: rpc.Node, blocks: Sequence[Block]) -> dict[Block, rpc.Object]:
+    """Return the blocks with all their transactions. Raises: ChainUnreadable when they are others by now."""
+    wanted = [("eth_getBlockByNumber", (hex(block.number), True)) for block in blocks]
+    found = {}
+    for block, answer in zip(blocks, node.calls(wanted, at_once=_LONG_AT_ONCE), strict=True):
+        content = rpc.record(answer, "block")
+        if rpc.octets(content, "hash", length=32) != block.hash:
+            raise ChainUnreadable(f"block {block.number} was replaced while it was read")
+        found[block] = content
+    return found
+
+
+def _may_hold(content: rpc.Object, contracts: Mapping[str, str], ours: Mapping[str, str]) -> bool:
+    """Say whether a block's filter leaves room for a transfer of these contracts to us."""
+    filled = int(rpc.octets(content, "logsBloom", length=256), 16)
+    return (
+        _is_in(filled, TRANSFER_TOPIC)
+        and any(_is_in(filled, contract) for contract in contracts)
+        and any(_is_in(filled, _padded(address)) for address in ours)
+    )
+
+
+def _is_in(filled: int, item: str) -> bool:
+    return all(filled >> place & 1 for place in _places(item))
+
+
+@functools.lru_cache(maxsize=8192)
+def _places(item: str) -> tuple[int, ...]:
+    """Return the three bits of a block's filter that an item sets. Source: the yellow paper, 4.4.3."""
+    digest = keccak.keccak256(bytes.fromhex(item.removeprefix("0x")))
+    return tuple(int.from_bytes(digest[start : start + 2], "big") & 2047 for start in (0, 2, 4))
+
+
 def _logs(
-    node: rpc.Node,
-    by_number: Mapping[int, Block],
-    contracts: Mapping[str, str],
-    ours: Mapping[str, str],
+    node: rpc.Node, blocks: Sequence[Block], contracts: Mapping[str, str], ours: Mapping[str, str]
 ) -> list[rpc.Object]:
     """Return the transfer events of these contracts to us; what the node adds of its own is dropped."""
-    span = {"fromBlock": hex(min(by_number)), "toBlock": hex(max(by_number)), "address": sorted(contracts)}
-    padded = sorted(_padded(address) for address in ours)
-    chunks: list[list[str] | None] = [None]
-    if len(padded) <= _ADDRESSES_MAX:
-        starts = range(0, len(padded), _ADDRESSES_AT_ONCE)
-        chunks = [padded[start : start + _ADDRESSES_AT_ONCE] for start in starts]
+    if not contracts:
+        return []
+    receivers = sorted(_padded(address) for address in ours)
+    topics = [TRANSFER_TOPIC, None, receivers] if len(ours) <= _ADDRESSES_MAX else [TRANSFER_TOPIC]
+    asked = {"address": sorted(contracts), "topics": topics}
+    answers = node.calls([("eth_getLogs", ({**asked, "blockHash": block.hash},)) for block in blocks])
     found = []
-    for chunk in chunks:
-        topics: list[object] = [TRANSFER_TOPIC] if chunk is None else [TRANSFER_TOPIC, None, chunk]
-        answer = node.call("eth_getLogs", {**span, "topics": topics})
-        found += [log for log in rpc.records(answer, "logs") if _is_ours(log, contracts, ours)]
+    for block, answer in zip(blocks, answers, strict=True):
+        for log in rpc.records(answer, "logs"):
+            if not _is_ours(log, contracts, ours):
+                continue
+            if rpc.octets(log, "blockHash", length=32) != block.hash:
+                raise ChainUnreadable("a transfer is in another block than was read")
+            found.append(log)
     return found
+
+
+def _events(
+    receipt: rpc.Object, contracts: Mapping[str, str], ours: Mapping[str, str]
+) -> list[tuple[int, rpc.Object]]:
+    """Return the transfers to us among the events of a transaction that succeeded, each with its place."""
+    events = rpc.records(receipt.get("logs"), "logs")
+    if rpc.quantity(receipt, "status") != _SUCCEEDED:
+        return []
+    return [(place, event) for place, event in enumerate(events) if _is_ours(event, contracts, ours)]
 
 
 def _is_ours(log: rpc.Object, contracts: Mapping[str, str], ours: Mapping[str, str]) -> bool:
@@ -115,54 +179,46 @@ def _is_ours(log: rpc.Object, contracts: Mapping[str, str], ours: Mapping[str, s
     )
 
 
-def _coins(node: rpc.Node, by_number: Mapping[int, Block], ours: Mapping[str, str]) -> list[rpc.Object]:
+def _coins(content: rpc.Object, ours: Mapping[str, str]) -> list[rpc.Object]:
     """Return the transactions that carry the native coin to us; what a contract passes on is none."""
-    wanted = [("eth_getBlockByNumber", (hex(number), True)) for number in sorted(by_number)]
     found = []
-    for number, answer in zip(sorted(by_number), node.calls(wanted), strict=True):
-        content = rpc.record(answer, "block")
-        if rpc.octets(content, "hash", length=32) != by_number[number].hash:
-            raise ChainUnreadable(f"block {number} was replaced while it was read")
-        for transaction in rpc.records(content.get("transactions"), "transactions"):
-            receiver = transaction.get("to")
-            is_ours = isinstance(receiver, str) and receiver.lower() in ours
-            if is_ours and rpc.quantity(transaction, "value") > 0:
-                found.append({**transaction, "transactionHash": transaction.get("hash")})
+    for transaction in rpc.records(content.get("transactions"), "transactions"):
+        receiver = transaction.get("to")
+        is_ours = isinstance(receiver, str) and receiver.lower() in ours
+        if is_ours and rpc.quantity(transaction, "value") > 0:
+            found.append(transaction)
     return found
 
 
-def _receipts(node: rpc.Node, hashes: AbstractSet[str]) -> dict[str, rpc.Object]:
-    wanted = sorted(hashes)
-    answers = node.calls([("eth_getTransactionReceipt", (tx_hash,)) for tx_hash in wanted])
+def _receipts(
+    node: rpc.Node, blocks: Sequence[Block], contents: Mapping[Block, rpc.Object]
+) -> dict[Block, dict[str, rpc.Object]]:
+    """Return the receipts of all transactions of the blocks, none left out. Raises: ChainUnreadable."""
+    wanted = [("eth_getBlockReceipts", (hex(block.number),)) for block in blocks]
     found = {}
-    for tx_hash, answer in zip(wanted, answers, strict=True):
-        receipt = rpc.record(answer, "receipt")
-        if _hash(receipt) != tx_hash:
-            raise ChainUnreadable("the node answered another receipt than was asked for")
-        found[tx_hash] = receipt
+    for block, answer in zip(blocks, node.calls(wanted, at_once=_LONG_AT_ONCE), strict=True):
+        receipts = rpc.records(answer, "receipts")
+        if any(rpc.octets(receipt, "blockHash", length=32) != block.hash for receipt in receipts):
+            raise ChainUnreadable(f"the node told receipts of another block than {block.number}")
+        transactions = rpc.records(contents[block].get("transactions"), "transactions")
+        if [_hash(receipt) for receipt in receipts] != [
+            rpc.octets(transaction, "hash", length=32) for transaction in transactions
+        ]:
+            raise ChainUnreadable(f"the receipts of block {block.number} are not those of its transactions")
+        found[block] = {_hash(receipt): receipt for receipt in receipts}
     return found
 
 
 def _token_transfer(
-    log: rpc.Object,
-    receipt: rpc.Object,
-    by_number: Mapping[int, Block],
-    contracts: Mapping[str, str],
-    ours: Mapping[str, str],
+    event: rpc.Object, place: int, block: Block, contracts: Mapping[str, str], ours: Mapping[str, str]
 ) -> Transfer | None:
-    block = _block_of(log, receipt, by_number)
-    sender, receiver, units = _moved(log)
-    if rpc.quantity(receipt, "status") != _SUCCEEDED or units == 0:
+    sender, receiver, units = _moved(event)
+    if units == 0:
         return None
-    place = rpc.quantity(log, "logIndex")
-    events = rpc.records(receipt.get("logs"), "logs")
-    at = next((at for at, event in enumerate(events) if rpc.quantity(event, "logIndex") == place), None)
-    if at is None or _identity(events[at]) != _identity(log):
-        raise ChainUnreadable("the receipt of a transaction does not hold the event that the node told")
     return Transfer(
-        tx_hash=_hash(log),
-        log_index=at,
-        asset=contracts[rpc.octets(log, "address", length=20)],
+        tx_hash=_hash(event),
+        log_index=place,
+        asset=contracts[rpc.octets(event, "address", length=20)],
         from_address=keccak.checksummed(bytes.fromhex(sender)),
         to_address=ours["0x" + receiver],
         units=units,
@@ -171,14 +227,14 @@ def _token_transfer(
 
 
 def _coin_transfer(
-    transaction: rpc.Object, receipt: rpc.Object, by_number: Mapping[int, Block], ours: Mapping[str, str]
+    transaction: rpc.Object, receipts: Mapping[str, rpc.Object], block: Block, ours: Mapping[str, str]
 ) -> Transfer | None:
-    block = _block_of(transaction, receipt, by_number)
-    if rpc.quantity(receipt, "status") != _SUCCEEDED:
+    tx_hash = rpc.octets(transaction, "hash", length=32)
+    if rpc.quantity(receipts[tx_hash], "status") != _SUCCEEDED:
         return None
     sender = rpc.octets(transaction, "from", length=20)
     return Transfer(
-        tx_hash=_hash(transaction),
+        tx_hash=tx_hash,
         log_index=NATIVE_INDEX,
         asset=NATIVE,
         from_address=keccak.checksummed(bytes.fromhex(sender[2:])),
@@ -186,15 +242,6 @@ def _coin_transfer(
         units=rpc.quantity(transaction, "value"),
         block=block,
     )
-
-
-def _block_of(told: rpc.Object, receipt: rpc.Object, by_number: Mapping[int, Block]) -> Block:
-    """Return the block that both name, which must be the one that was read before."""
-    block = by_number.get(rpc.quantity(told, "blockNumber"))
-    hashes = {rpc.octets(found, "blockHash", length=32) for found in (told, receipt)}
-    if block is None or hashes != {block.hash}:
-        raise ChainUnreadable("a transfer is in another block than was read")
-    return block
 
 
 def _moved(log: rpc.Object) -> tuple[str, str, int]:
@@ -207,8 +254,9 @@ def _moved(log: rpc.Object) -> tuple[str, str, int]:
     return sender, receiver, int(rpc.octets(log, "data", length=32), 16)
 
 
-def _identity(log: rpc.Object) -> tuple[str, tuple[str, str, int], str]:
-    return rpc.octets(log, "address", length=20), _moved(log), _hash(log)
+def _identity(log: rpc.Object) -> tuple[str, int, str, tuple[str, str, int]]:
+    """Return what two tellings of one event must agree in."""
+    return _hash(log), rpc.quantity(log, "logIndex"), rpc.octets(log, "address", length=20), _moved(log)
 
 
 def _hash(found: rpc.Object) -> str:

@@ -36,11 +36,15 @@ class Node:
         """Return the result of one call. Raises: ChainUnreadable."""
         return self.calls([(method, parameters)])[0]
 
-    def calls(self, wanted: Sequence[Call]) -> list[object]:
-        """Return the results of several calls, in their order. Raises: ChainUnreadable."""
+    def calls(self, wanted: Sequence[Call], *, at_once: int | None = None) -> list[object]:
+        """Return the results of several calls, in their order; long ones with fewer `at_once`.
+
+        Raises: ChainUnreadable.
+        """
         found: list[object] = []
-        for start in range(0, len(wanted), self.batch_size):
-            found += self._batch(wanted[start : start + self.batch_size])
+        size = min(self.batch_size, at_once or self.batch_size)
+        for start in range(0, len(wanted), size):
+            found += self._batch(wanted[start : start + size])
         return found
 
     def _batch(self, wanted: Sequence[Call]) -> list[object]:

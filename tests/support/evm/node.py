@@ -118,6 +118,7 @@ def _block(node: Node, number: str, is_full: bool) -> dict[str, Any] | None:
         "hash": found["hash"],
         "parentHash": found["parent_hash"],
         "timestamp": hex(found["timestamp"]),
+        "logsBloom": f"0x{found['logs_bloom']:0512x}",
         "transactions": [_transaction(each) if is_full else each for each in found["transactions"]],
     }
 
@@ -158,12 +159,15 @@ def _receipt(node: Node, tx_hash: str) -> dict[str, Any]:
 
 
 def _logs(node: Node, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the logs of a range by contract and topics, read from the receipts of its blocks."""
-    found = []
-    for number in range(int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16) + 1):
-        for tx_hash in node.tester.get_block_by_number(number, False)["transactions"]:
-            found += [log for log in _receipt(node, tx_hash)["logs"] if _matches(log, wanted)]
-    return found
+    """Return the logs of a block by contract and topics, read from its receipts."""
+    block = node.tester.get_block_by_hash(wanted["blockHash"], False)
+    found = [_receipt(node, tx_hash)["logs"] for tx_hash in block["transactions"]]
+    return [log for logs in found for log in logs if _matches(log, wanted)]
+
+
+def _receipts(node: Node, number: str) -> list[dict[str, Any]]:
+    block = node.tester.get_block_by_number(int(number, 16), False)
+    return [_receipt(node, tx_hash) for tx_hash in block["transactions"]]
 
 
 def _matches(log: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -179,7 +183,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "eth_chainId": lambda _node: hex(NETWORK),
     "eth_blockNumber": lambda node: hex(node.head),
     "eth_getBlockByNumber": _block,
-    "eth_getTransactionReceipt": _receipt,
+    "eth_getBlockReceipts": _receipts,
     "eth_getLogs": _logs,
 }
 
