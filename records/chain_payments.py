@@ -6,6 +6,7 @@ fixed amount is one that no other open order waits for at the shared address. Po
 
 from __future__ import annotations
 
+import operator
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ from records.models import ChainPayment, ChainQuote, Payment, PaymentStatus
 WATCHED_AFTER_END = timedelta(days=30)
 # Wallets let people type so many decimals; what tells amounts apart must stand in them.
 _TYPED_DECIMALS = 6
+# An amount rests so long before it is given again, while there are others: who pays late must not pay for
+# somebody else.
+_RESTS = timedelta(days=1)
 _TRIES_AT_ONCE = 24
 _ROUNDS_MAX = 4
 _WIDE = Context(prec=120)
@@ -35,16 +39,18 @@ _NEXT_INDEX = """
     RETURNING next_index - 1
 """
 _FREE_AMOUNTS = """
-    SELECT amount FROM (
+    SELECT amount, coalesce(latest.is_recent, false) AS is_recent FROM (
         SELECT %(lowest)s::numeric + %(step)s::numeric * place AS amount
         FROM generate_series(0, %(steps)s::integer - 1) AS place
     ) AS offered
-    WHERE NOT EXISTS (
-        SELECT 1 FROM records_chainpayment AS other
+    LEFT JOIN LATERAL (
+        SELECT other.is_open, other.watched_until > %(rested)s AS is_recent FROM records_chainpayment AS other
         WHERE other.chain_id = %(chain)s AND other.address = %(address)s AND other.token_id = %(token)s
-            AND other.expected_units = offered.amount AND other.mode = 'fixed' AND other.is_open
-    )
-    ORDER BY amount LIMIT %(limit)s
+            AND other.expected_units = offered.amount AND other.mode = 'fixed'
+        ORDER BY other.is_open DESC, other.watched_until DESC LIMIT 1
+    ) AS latest ON true
+    WHERE latest.is_open IS NOT TRUE
+    ORDER BY is_recent, amount LIMIT %(limit)s
 """
 
 
@@ -123,7 +129,7 @@ def begin(*, payment: Payment, plan: Plan, now: datetime) -> ChainPayment:
     ]
     ChainQuote.objects.bulk_create(quotes)
     if only and not is_dedicated:
-        _expect(made, token=only.token, units=only.units, steps=plan.upstream.amount_steps)
+        _expect(made, token=only.token, units=only.units, steps=plan.upstream.amount_steps, now=now)
     return made
 
 
@@ -139,7 +145,7 @@ def _next_address(upstream: ChainUpstream) -> tuple[int, str]:
                 raise errors.NoChannelAvailable(_("The channel has no address left.")) from None
 
 
-def _expect(found: ChainPayment, *, token: Token, units: int, steps: int) -> None:
+def _expect(found: ChainPayment, *, token: Token, units: int, steps: int, now: datetime) -> None:
     """Set token and amount, once; a fixed amount is the lowest few that nobody else waits for.
 
     Raises: NoChannelAvailable when there is none.
@@ -156,11 +162,12 @@ def _expect(found: ChainPayment, *, token: Token, units: int, steps: int) -> Non
         "address": found.address,
         "token": token.pk,
         "limit": _TRIES_AT_ONCE,
+        "rested": now - _RESTS + WATCHED_AFTER_END,
     }
     for _round in range(_ROUNDS_MAX):
-        free = [int(row[0]) for row in sql.rows(_FREE_AMOUNTS, wanted)]
-        # Shuffled, so that orders which are placed together seldom want the same one.
-        for amount in random.sample(free, len(free)):
+        free = [(bool(row[1]), int(row[0])) for row in sql.rows(_FREE_AMOUNTS, wanted)]
+        # Shuffled, so that orders which are placed together seldom want the same one; the rested ones first.
+        for _is_recent, amount in sorted(random.sample(free, len(free)), key=operator.itemgetter(0)):
             try:
                 with transaction.atomic():
                     _set(found, token=token, units=amount)
@@ -208,7 +215,7 @@ def pick_token(*, payment_pk: int, token_pk: int, now: datetime) -> ChainPayment
         raise errors.StatusConflict(order=order.payment_id, current=current, wanted=quote.token.symbol)
     upstream = secrets.chain_of(found.channel)
     steps = upstream.amount_steps if upstream is not None else 1
-    _expect(found, token=quote.token, units=int(quote.units), steps=steps)
+    _expect(found, token=quote.token, units=int(quote.units), steps=steps, now=now)
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import F
@@ -33,6 +33,8 @@ from records.models import (
 
 # Hashes of so many blocks are kept: more than any chain asks confirmations of.
 RECENT_MAX = 256
+# A chain's clock and ours may differ by so much.
+CLOCKS_APART = timedelta(minutes=2)
 logger = logging.getLogger(__name__)
 State = ChainTransfer.State
 
@@ -44,7 +46,12 @@ _UPSERT = """
         %(units)s, %(block_number)s, %(block_hash)s, %(block_time)s, 'seen', %(payment)s, '', %(now)s)
     ON CONFLICT (chain_id, tx_hash, log_index) DO UPDATE SET
         state = 'seen', block_number = excluded.block_number, block_hash = excluded.block_hash,
-        block_time = excluded.block_time, payment_id = coalesce(known.payment_id, excluded.payment_id)
+        block_time = excluded.block_time, channel_id = excluded.channel_id, token_id = excluded.token_id,
+        from_address = excluded.from_address, to_address = excluded.to_address, units = excluded.units,
+        payment_id = CASE
+            WHEN (known.token_id, known.to_address, known.units)
+                = (excluded.token_id, excluded.to_address, excluded.units)
+            THEN coalesce(known.payment_id, excluded.payment_id) ELSE excluded.payment_id END
     WHERE known.state <> 'confirmed'
         AND (known.state, known.block_hash) IS DISTINCT FROM ('seen', excluded.block_hash)
     RETURNING id
@@ -132,13 +139,19 @@ def _order_of(chain: Chain, token: Token, transfer: Transfer) -> ChainPayment | 
     own = there.filter(mode=ChainPayment.Mode.DEDICATED).first()
     if own is not None:
         return own
-    return there.filter(token=token, expected_units=Decimal(transfer.units), is_open=True).first()
+    # What was sent before the order was made was sent for another one of the same amount.
+    made_before = transfer.block.time + CLOCKS_APART
+    wanted = there.filter(token=token, expected_units=Decimal(transfer.units), is_open=True)
+    return wanted.filter(payment__created_at__lte=made_before).first()
 
 
-def book_due(*, channel: Channel, now: datetime, row_count_max: int = 200) -> None:
-    """Book what is confirmed on a channel, each order in a transaction of its own."""
+def book_due(*, channel: Channel, now: datetime) -> None:
+    """Book what is confirmed on a channel, each order in a transaction of its own.
+
+    All of it: many orders that wait for more must not keep others from their money.
+    """
     due = ChainTransfer.objects.filter(channel=channel, state=State.CONFIRMED, effect="").order_by("id")
-    found = list(due.values_list("pk", "payment_id")[:row_count_max])
+    found = list(due.values_list("pk", "payment_id"))
     for payment_pk in dict.fromkeys(payment_pk for _pk, payment_pk in found if payment_pk is not None):
         try:
             book_order(payment_pk=payment_pk, now=now)
@@ -169,17 +182,17 @@ def book_order(*, payment_pk: int, now: datetime) -> None:
     own = [row for row in rows if row.token_id == found.token_id]
     for row in rows:
         if row.token_id != found.token_id:
-            _apply(payment, [row], amount=_plain_worth(row), currency=row.token.currency_id, now=now)
+            _note_another_token(payment, row, now)
     if not own or found.token is None:
         return
     if payment.status == PaymentStatus.SUCCESS:
         for row in own:
-            _apply(payment, [row], amount=_worth(payment, found, [row]), currency=None, now=now)
+            _apply(payment, [row], amount=_worth(payment, found, [row]), now=now)
         return
     amount = _worth(payment, found, own)
     if payment.status == PaymentStatus.IN_PROGRESS and amount is not None and _waits(payment, found, amount):
         return
-    _apply(payment, own, amount=amount, currency=None, now=now)
+    _apply(payment, own, amount=amount, now=now)
 
 
 def _waits(payment: Payment, found: ChainPayment, amount: Decimal) -> bool:
@@ -209,6 +222,26 @@ def _plain_worth(row: ChainTransfer) -> Decimal | None:
         return None
 
 
+def _note_another_token(payment: Payment, row: ChainTransfer, now: datetime) -> None:
+    """Open a case for what came in a token that the order is not paid in; it is never credited.
+
+    Not even where both tokens are booked in one currency: what they are worth is a person's matter.
+    """
+    number = number_of(row)
+    cases.open_once(
+        key=f"currency:{payment.payment_id}:{number}",
+        kind=Case.Kind.WRONG_CURRENCY,
+        summary=_t("Order %(order)s was paid %(units)s units of %(symbol)s, which it is not paid in.")
+        % {"order": payment.payment_id, "units": row.units, "symbol": row.token.symbol},
+        now=now,
+        payment=payment,
+        channel_id=payment.channel_id,
+        amount=_plain_worth(row),
+    )
+    ChainTransfer.objects.filter(pk=row.pk).update(effect=number)
+    crash.point("chain.booked")
+
+
 def number_of(row: ChainTransfer) -> str:
     """Return what the upstream's order number is for a chain: one transfer, by which all are booked."""
     return f"{row.tx_hash}:{row.log_index}"
@@ -219,7 +252,6 @@ def _apply(
     rows: Sequence[ChainTransfer],
     *,
     amount: Decimal | None,
-    currency: str | None,
     now: datetime,
 ) -> None:
     """Let the verdict fall on transfers, and mark them with the number under which it did."""
@@ -227,7 +259,7 @@ def _apply(
     word = verdicts.Word(
         base.UpstreamState.PAID,
         amount,
-        currency or payment.currency_id,
+        payment.currency_id,
         number,
         _t("%(count)s transfers on the chain") % {"count": len(rows)} if len(rows) > 1 else "",
     )

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 
 from channels import secrets
 from channels.models import Chain, Channel, Token
@@ -67,7 +67,7 @@ def watch(*, channel: Channel, read_clock: clock.ReadClock = clock.now) -> bool:
         logger.warning("The chain of channel %s cannot be read: %s", channel.pk, fault)
         _note_fault(cursor, str(fault), read_clock())
     finally:
-        ChainCursor.objects.filter(pk=cursor.pk).update(claimed_until=None)
+        _own(cursor).update(claimed_until=None)
     chain_transfers.book_due(channel=channel, now=read_clock())
     return True
 
@@ -82,9 +82,16 @@ def _claimed(channel: Channel, chain: Chain, now: datetime) -> ChainCursor | Non
     return ChainCursor.objects.get(pk=channel.pk) if claimed else None
 
 
+def _own(cursor: ChainCursor) -> QuerySet[ChainCursor]:
+    """Return the cursor as long as the claim on it is still this worker's; nothing once another took over.
+
+    Who takes over does so after the claim's end and writes a later one, so its end names the claim.
+    """
+    return ChainCursor.objects.filter(pk=cursor.pk, claimed_until=cursor.claimed_until)
+
+
 def _note_fault(cursor: ChainCursor, fault: str, now: datetime) -> None:
-    since = cursor.fault_since or now
-    ChainCursor.objects.filter(pk=cursor.pk).update(fault=fault[:500], fault_since=since)
+    _own(cursor).update(fault=fault[:500], fault_since=cursor.fault_since or now)
 
 
 def _read_on(
@@ -93,31 +100,38 @@ def _read_on(
     until = time.monotonic() + READING_SECONDS
     while time.monotonic() < until:
         now = read_clock()
+        if _waiting(cursor, now).exclude(chain=chain).exists():
+            raise ChainUnreadable(f"the channel was put on {chain.code}, but orders wait on another chain")
         addresses = _watched(cursor, upstream, now)
-        if not addresses:
-            _forget(cursor)
+        if not addresses or cursor.chain_id != chain.pk:
+            _forget(cursor, chain)
             return
         reading = _look(cursor=cursor, chain=chain, upstream=upstream, addresses=addresses, now=now)
         if reading is None:
-            ChainCursor.objects.filter(pk=cursor.pk).update(read_at=now, fault="", fault_since=None)
+            _own(cursor).update(read_at=now, fault="", fault_since=None)
             return
         crash.point("chain.read")
         if not chain_transfers.record(cursor=cursor, chain=chain, reading=reading, now=now):
             return
-        cursor.refresh_from_db()
+        # Without the claim, which is renewed by whoever takes it: it stays what this worker wrote.
+        cursor.refresh_from_db(fields=["block_number", "block_time", "recent", "version", "fault_since"])
+
+
+def _waiting(cursor: ChainCursor, now: datetime) -> QuerySet[ChainPayment]:
+    return ChainPayment.objects.filter(channel=cursor.pk, watched_until__gt=now)
 
 
 def _watched(cursor: ChainCursor, upstream: ChainUpstream, now: datetime) -> frozenset[str]:
     """Return the addresses to look at: those of orders, for a while after their end, and the shared one."""
-    found = ChainPayment.objects.filter(channel=cursor.pk, watched_until__gt=now)
-    addresses = set(found.values_list("address", flat=True))
+    addresses = set(_waiting(cursor, now).values_list("address", flat=True))
     return frozenset(addresses | ({upstream.shared_address} - {""}))
 
 
-def _forget(cursor: ChainCursor) -> None:
+def _forget(cursor: ChainCursor, chain: Chain) -> None:
     """Let a channel that nobody is to pay begin anew with its next order, and not where it once stopped."""
-    ChainCursor.objects.filter(pk=cursor.pk, version=cursor.version, block_number__isnull=False).update(
-        block_number=None, block_time=None, recent=[], version=F("version") + 1
+    stale = Q(block_number__isnull=False) | ~Q(chain=chain)
+    ChainCursor.objects.filter(stale, pk=cursor.pk, version=cursor.version).update(
+        chain=chain, block_number=None, block_time=None, recent=[], version=F("version") + 1
     )
 
 
@@ -152,8 +166,7 @@ def _look(
 
 def _start(cursor: ChainCursor, upstream: ChainUpstream, head: int, now: datetime) -> int:
     """Return the block to begin with: the last before the oldest order was made. Raises: ChainUnreadable."""
-    orders = ChainPayment.objects.filter(channel=cursor.pk, watched_until__gt=now)
-    oldest = orders.aggregate(oldest=Min("payment__created_at"))["oldest"] or now
+    oldest = _waiting(cursor, now).aggregate(oldest=Min("payment__created_at"))["oldest"] or now
     low, high = 0, head
     while low < high:
         middle = (low + high + 1) // 2

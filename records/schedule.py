@@ -34,9 +34,11 @@ def is_over(now: datetime) -> Q:
     """Return what tells the deposits whose time is over from those that still wait.
 
     An order over a chain is over only once the chain was read past its time and holds nothing that is on its
-    way: a node that is down or behind must not close what may be paid.
+    way: a node that is down or behind must not close what may be paid. Nor may it keep it open for ever:
+    once nobody looks at its address any more, it is over.
     """
     is_read = Q(chain_payment__channel__chain_cursor__block_time__gte=F("expires_at"))
     is_quiet = is_read & ~Q(chain_payment__detail=ChainPayment.Detail.CONFIRMING)
     is_due = Q(status=PaymentStatus.IN_PROGRESS, expires_at__lte=now)
-    return is_due & (Q(chain_payment__isnull=True) | is_quiet)
+    is_given_up = Q(chain_payment__watched_until__lte=now)
+    return is_due & (Q(chain_payment__isnull=True) | is_quiet | is_given_up)

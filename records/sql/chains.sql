@@ -36,15 +36,21 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (NEW.id, NEW.chain_id, NEW.tx_hash, NEW.log_index, NEW.channel_id, NEW.token_id, NEW.from_address, NEW.to_address, NEW.units, NEW.seen_at)
-        IS DISTINCT FROM
-       (OLD.id, OLD.chain_id, OLD.tx_hash, OLD.log_index, OLD.channel_id, OLD.token_id, OLD.from_address, OLD.to_address, OLD.units, OLD.seen_at)
-        OR OLD.payment_id IS NOT NULL AND NEW.payment_id IS DISTINCT FROM OLD.payment_id THEN
+    IF (NEW.id, NEW.chain_id, NEW.tx_hash, NEW.log_index, NEW.seen_at)
+        IS DISTINCT FROM (OLD.id, OLD.chain_id, OLD.tx_hash, OLD.log_index, OLD.seen_at)
+        -- What a transaction moves may be another sum to another receiver once another block takes it in, as with an exchange.
+        OR NEW.block_hash = OLD.block_hash AND (NEW.channel_id, NEW.token_id, NEW.from_address, NEW.to_address, NEW.units)
+            IS DISTINCT FROM (OLD.channel_id, OLD.token_id, OLD.from_address, OLD.to_address, OLD.units)
+        OR OLD.payment_id IS NOT NULL AND NEW.payment_id IS DISTINCT FROM OLD.payment_id
+            AND (NEW.token_id, NEW.to_address, NEW.units) = (OLD.token_id, OLD.to_address, OLD.units) THEN
         RAISE EXCEPTION 'transfer % is what it is', OLD.id USING ERRCODE = '23514', CONSTRAINT = 'chain_transfer_fixed';
     END IF;
     IF OLD.state = 'confirmed' AND (
-        (NEW.state, NEW.payment_id, NEW.block_number, NEW.block_hash, NEW.block_time, NEW.confirmed_at)
-            IS DISTINCT FROM (OLD.state, OLD.payment_id, OLD.block_number, OLD.block_hash, OLD.block_time, OLD.confirmed_at)
+        (NEW.state, NEW.payment_id, NEW.block_number, NEW.block_hash, NEW.block_time, NEW.confirmed_at,
+         NEW.channel_id, NEW.token_id, NEW.from_address, NEW.to_address, NEW.units)
+            IS DISTINCT FROM
+        (OLD.state, OLD.payment_id, OLD.block_number, OLD.block_hash, OLD.block_time, OLD.confirmed_at,
+         OLD.channel_id, OLD.token_id, OLD.from_address, OLD.to_address, OLD.units)
         OR OLD.effect <> '' AND NEW.effect <> OLD.effect
     ) THEN
         RAISE EXCEPTION 'transfer % is confirmed', OLD.id USING ERRCODE = '23514', CONSTRAINT = 'chain_transfer_final';
@@ -59,18 +65,18 @@ CREATE OR REPLACE TRIGGER chain_transfer_guard BEFORE INSERT OR UPDATE ON record
 
 -- The sums of an order are those of its transfers in its own token. The row is locked first, so that of two transfers that
 -- arrive at once the second counts both.
-CREATE OR REPLACE FUNCTION records_tally_chain_payment() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE OR REPLACE FUNCTION records_tally_chain_payment_of(order_id bigint) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     paid_in bigint;
     seen numeric;
     confirmed numeric;
     shown records_chaintransfer;
 BEGIN
-    SELECT token_id INTO paid_in FROM records_chainpayment WHERE payment_id = NEW.payment_id FOR UPDATE;
+    SELECT token_id INTO paid_in FROM records_chainpayment WHERE payment_id = order_id FOR UPDATE;
     SELECT coalesce(sum(units), 0), coalesce(sum(units) FILTER (WHERE state = 'confirmed'), 0) INTO seen, confirmed
-        FROM records_chaintransfer WHERE payment_id = NEW.payment_id AND token_id = paid_in AND state <> 'orphaned';
+        FROM records_chaintransfer WHERE payment_id = order_id AND token_id = paid_in AND state <> 'orphaned';
     SELECT * INTO shown FROM records_chaintransfer
-        WHERE payment_id = NEW.payment_id AND token_id = paid_in AND state <> 'orphaned' ORDER BY block_number DESC, id DESC LIMIT 1;
+        WHERE payment_id = order_id AND token_id = paid_in AND state <> 'orphaned' ORDER BY block_number DESC, id DESC LIMIT 1;
     UPDATE records_chainpayment SET
         seen_units = seen,
         confirmed_units = confirmed,
@@ -79,11 +85,19 @@ BEGIN
         from_address = coalesce(shown.from_address, ''),
         block_time = shown.block_time,
         block_number = shown.block_number
-    WHERE payment_id = NEW.payment_id;
+    WHERE payment_id = order_id;
+END $$;
+
+CREATE OR REPLACE FUNCTION records_tally_chain_payment() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.payment_id IS DISTINCT FROM NEW.payment_id THEN
+        PERFORM records_tally_chain_payment_of(OLD.payment_id);
+    END IF;
+    PERFORM records_tally_chain_payment_of(NEW.payment_id);
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER chain_transfer_tally AFTER INSERT OR UPDATE ON records_chaintransfer FOR EACH ROW
-    WHEN (NEW.payment_id IS NOT NULL) EXECUTE FUNCTION records_tally_chain_payment();
+    EXECUTE FUNCTION records_tally_chain_payment();
 
 CREATE OR REPLACE FUNCTION records_refuse_chain_removal() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -121,11 +135,13 @@ CREATE VIEW check_d9_chain_credits AS
     JOIN records_chainquote quote ON quote.chain_payment_id = payment.id AND quote.token_id = expected.token_id
     JOIN channels_token token ON token.id = expected.token_id
     JOIN channels_currency currency ON currency.code = payment.currency_id
-    JOIN LATERAL (
-        SELECT sum(units) AS units FROM records_chaintransfer
-        WHERE payment_id = payment.id AND token_id = expected.token_id AND effect = payment.channel_order_no AND effect <> ''
-    ) found ON found.units IS NOT NULL
-    WHERE payment.status = 1 AND payment.actual_amount <> round(
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(units), 0) AS units FROM records_chaintransfer
+        WHERE payment_id = payment.id AND token_id = expected.token_id AND state = 'confirmed'
+            AND effect = payment.channel_order_no AND effect <> ''
+    ) found
+    -- A person who credits an order by hand names another reason than transfers.
+    WHERE payment.status = 1 AND (found.units > 0 OR payment.changed_by = 'system') AND payment.actual_amount <> round(
         found.units * quote.unit_price * 10::numeric ^ (-token.decimals),
         CASE WHEN payment.settlement_currency_id = payment.currency_id THEN currency.exponent ELSE 18 END
     );

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from diamondpay.lib import errors
-from records.models import Case, ChainPayment, ChainTransfer, Payment, PaymentStatus
+from diamondpay.lib import clock, errors
+from records import payments
+from records.models import Actor, Case, ChainPayment, ChainTransfer, Payment, PaymentStatus
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -74,6 +76,36 @@ def test_an_amount_that_nobody_waits_for_is_put_aside(node: Node) -> None:
     assert (case.kind, case.amount) == (Case.Kind.UNKNOWN_ORDER, Decimal("10.555555"))
     assert ChainTransfer.objects.get().payment_id is None
     assert scenes.credited(payment)[0] == PaymentStatus.IN_PROGRESS
+
+
+def test_what_was_sent_before_an_order_was_made_does_not_pay_it(node: Node) -> None:
+    scene = scenes.make(node, is_shared=True)
+    _steps(scene, 1)
+    first = scene.place("10")
+    scene.pay(first, 10_000_000)
+    _close(first)
+    # The chain is read only now, when another order waits for the same amount.
+    second = scene.place("10", "T2", now=clock.now() + timedelta(minutes=3))
+    assert ChainPayment.objects.get(pk=second.pk).expected_units == 10_000_000
+    scene.watch()
+    assert [scenes.credited(order)[0] for order in (first, second)] == [PaymentStatus.CLOSED, 0]
+    assert Case.objects.get().kind == Case.Kind.UNKNOWN_ORDER
+
+
+def test_an_amount_rests_for_a_day_while_there_are_others(node: Node) -> None:
+    scene = scenes.make(node, is_shared=True)
+    _steps(scene, 2)
+    given = []
+    for number in range(3):
+        order = scene.place("10", f"T{number}")
+        given.append(ChainPayment.objects.get(pk=order.pk).expected_units)
+        _close(order)
+    # There are two: the third order takes one that has not rested rather than none.
+    assert (set(given[:2]), given[2] in given[:2]) == ({10_000_000, 10_000_001}, True)
+
+
+def _close(order: Payment) -> None:
+    payments.close(payment_pk=order.pk, now=clock.now(), changed_by=Actor.SYSTEM, reason="tests")
 
 
 def test_what_an_order_expects_is_never_changed_again(node: Node) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from channels.models import Token
 from diamondpay.lib import clock
-from records import chain_payments, payments
+from records import chain_payments, checks, payments
 from records.models import (
     Actor,
     BalanceRecord,
@@ -149,6 +150,17 @@ def test_another_listed_token_opens_a_case_and_credits_nothing(node: Node) -> No
     assert (chain_of(payment).seen_units, scenes.credited(payment)[0]) == (0, IN_PROGRESS)
 
 
+def test_another_token_of_the_same_currency_credits_nothing_either(node: Node) -> None:
+    scene = scenes.make(node)
+    Token.objects.filter(chain=scene.chain, symbol="USDC").update(currency="USDT")
+    payment = scene.place("100")
+    scene.pay(payment, 100_000_000, symbol="USDC")
+    scene.watch()
+    assert (Case.objects.get().kind, suspended()) == (Case.Kind.WRONG_CURRENCY, [])
+    assert scenes.credited(payment) == (IN_PROGRESS, None, None)
+    assert ChainTransfer.objects.get().effect != ""
+
+
 def test_a_transaction_that_failed_is_ignored(node: Node) -> None:
     scene = scenes.make(node)
     payment = scene.place("100")
@@ -201,6 +213,35 @@ def test_an_order_closes_only_once_the_chain_was_read_past_its_time(node: Node) 
     scene.watch()
     assert payments.close_expired(now=late) == 1
     assert scenes.credited(payment)[0] == CLOSED
+
+
+def test_an_order_that_nobody_looks_for_any_more_closes_though_the_node_is_down(node: Node) -> None:
+    payment = scenes.make(node).place("100")
+    watched_until = ChainPayment.objects.get().watched_until
+    assert payments.close_expired(now=watched_until - timedelta(seconds=1)) == 0
+    assert payments.close_expired(now=watched_until) == 1
+    assert scenes.credited(payment)[0] == CLOSED
+
+
+@pytest.mark.tampers
+@pytest.mark.django_db(transaction=True)
+def test_the_audit_finds_a_credit_that_is_not_the_sum_of_its_transfers_d9(
+    node: Node, owner_connection: psycopg.Connection
+) -> None:
+    scene = scenes.make(node)
+    payment = scene.place("100")
+    scene.pay(payment, 100_000_000)
+    scene.watch()
+    assert (scenes.credited(payment)[0], checks.violations()) == (SUCCESS, [])
+    owner_connection.execute("ALTER TABLE records_chaintransfer DISABLE TRIGGER USER")
+    owner_connection.execute("UPDATE records_chaintransfer SET effect = 'another order'")
+    assert checks.violations() == [("check_d9_chain_credits", 1)]
+    owner_connection.execute(
+        "UPDATE records_chaintransfer SET units = 99000000, effect = tx_hash || ':' || log_index"
+    )
+    assert checks.violations() == [("check_d9_chain_sums", 1), ("check_d9_chain_credits", 1)]
+    owner_connection.execute("UPDATE records_chaintransfer SET units = 100000000")
+    assert checks.violations() == []
 
 
 def test_a_transfer_on_its_way_keeps_its_order_open(node: Node) -> None:
