@@ -49,7 +49,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a contract test with every upstream of the registry that carries the orders which it places."""
     if "every_upstream" not in metafunc.fixturenames:
         return
-    # A chain takes no orders and answers no questions: `tests.records.test_chain_watch` holds it to its contract.
+    # A chain takes no orders and answers no questions: `tests.records.test_chain_watch` is its contract.
     names = [name for name in registry.names() if name not in registry.CHAINS]
     if "order" in metafunc.fixturenames:
         kinds = [(name, way) for name in names for way in Direction if is_carried(name, way)]

@@ -14,7 +14,7 @@ RULES = Path(__file__).resolve().parent.parent / "sql" / "chains.sql"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("records", "0052_chains"),
+        ("records", "0053_chains"),
     ]
 
     operations = [

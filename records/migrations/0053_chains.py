@@ -12,7 +12,7 @@ import diamondpay.lib.fields
 class Migration(migrations.Migration):
     dependencies = [
         ("channels", "0046_chains"),
-        ("records", "0051_summary_totals"),
+        ("records", "0052_asked_notifications"),
     ]
 
     operations = [
