@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Chain, Currency, Direction, PaymentMethod, Service, Token
+from channels.models import Chain, Currency, Direction, PaymentMethod, Token
 from channels.upstreams import base
 from diamondpay.lib import errors
-from merchants.models import Merchant, MerchantService
-from operations import placement
+from merchants.models import Merchant
+from operations import offers, placement
 from records.models import Payment, SignType, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    currency: str
+    token: str
 
 
 def place(
@@ -42,34 +50,62 @@ def place(
     ServiceNotActivated; NoChannelAvailable; NoRate; as `placement.place_payment`. Nothing is written then.
     Source: payment-detail-api.md, Endpoints.
     """
-    chain = Chain.objects.filter(pk=chain_id, status=Chain.Status.OPEN).first()
-    if chain is None:
-        raise errors.InvalidInput({"chain_id": _("There is no such chain, or it is closed.")})
-    token = None
-    if is_legal_tender:
-        currency = _fiat(quote_symbol)
-    else:
-        token = Token.objects.filter(chain=chain, symbol=quote_symbol, status=Token.Status.OPEN).first()
-        if token is None:
-            raise errors.InvalidInput({"quote_symbol": _("The chain has no such token, or it is closed.")})
-        currency = token.currency_id
+    asked: dict[str, Any] = {"chain_id": chain_id, "symbol": quote_symbol, "is_legal_tender": is_legal_tender}
+    try:
+        found = _found(**asked)
+    except errors.InvalidInput:
+        # What was accepted once is the same order, also when its chain or token was closed since.
+        if not offers.is_number_taken(merchant=merchant, merchant_order_no=out_trade_no):
+            raise
+        found = _found_again(**asked)
     order = placement.NewPayment(
         merchant=merchant,
-        service_id=_service_of(merchant, currency),
+        service_id=offers.service_for(
+            merchant=merchant,
+            direction=Direction.DEPOSIT,
+            currency=found.currency,
+            methods=[PaymentMethod.BLOCKCHAIN],
+            merchant_order_no=out_trade_no,
+            amount=quote_amount,
+        ),
         merchant_order_no=out_trade_no,
         amount=quote_amount,
-        currency=currency,
+        currency=found.currency,
         party=base.Party(),
         sign_type=sign_type,
         source=source,
         dialect=dialect,
         notify_url=notify_url,
-        chain_id=chain.pk,
-        token=token.symbol if token else "",
+        chain_id=chain_id,
+        token=found.token,
         description=description,
         redirect_url=redirect_url,
     )
     return placement.place_payment(order=order, now=now)
+
+
+def _found(*, chain_id: int, symbol: str, is_legal_tender: bool, may_be_closed: bool = False) -> _Asked:
+    """Return what an order is quoted in. Raises: InvalidInput."""
+    chain = Chain.objects.filter(pk=chain_id).first()
+    if chain is None or not (may_be_closed or chain.status == Chain.Status.OPEN):
+        raise errors.InvalidInput({"chain_id": _("There is no such chain, or it is closed.")})
+    if is_legal_tender:
+        return _Asked(currency=_fiat(symbol), token="")
+    token = Token.objects.filter(chain=chain, symbol=symbol).first()
+    if token is None or not (may_be_closed or token.status == Token.Status.OPEN):
+        raise errors.InvalidInput({"quote_symbol": _("The chain has no such token, or it is closed.")})
+    return _Asked(currency=token.currency_id, token=token.symbol)
+
+
+def _found_again(**asked: Any) -> _Asked:
+    """Return what the order of a number that is taken is quoted in.
+
+    Raises: DuplicateOrderNumber for what can be no order's content: "there is none" would be wrong.
+    """
+    try:
+        return _found(**asked, may_be_closed=True)
+    except errors.InvalidInput:
+        raise errors.DuplicateOrderNumber from None
 
 
 def _fiat(symbol: str) -> str:
@@ -80,22 +116,3 @@ def _fiat(symbol: str) -> str:
     if found.is_crypto:
         raise errors.InvalidInput({"is_legal_tender": _("This currency is not legal tender.")})
     return found.pk
-
-
-def _service_of(merchant: Merchant, currency: str) -> str:
-    """Return the merchant's service for payments over chains in a currency.
-
-    Raises: ServiceNotActivated when there is none.
-    """
-    services = MerchantService.objects.filter(
-        merchant=merchant,
-        status=MerchantService.Status.ENABLED,
-        service__direction=Direction.DEPOSIT,
-        service__payment_method=PaymentMethod.BLOCKCHAIN,
-        service__currency=currency,
-        service__status=Service.Status.OPEN,
-    )
-    found = services.order_by("service_id").values_list("service_id", flat=True).first()
-    if found is None:
-        raise errors.ServiceNotActivated
-    return found

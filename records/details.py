@@ -8,7 +8,7 @@ from __future__ import annotations
 from diamondpay.lib import errors
 from records.models import Payment
 
-_RELATED = ("merchant", "currency", "settlement_currency")
+_RELATED = ("merchant", "currency", "settlement_currency", "chain_payment__token")
 
 
 def find(*, merchant_id: str, merchant_order_no: str = "", payment_id: str = "") -> Payment:

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import destinations, errors, http
 from merchants.api.characters import bad_character, bad_order_character, shown
+from merchants.models import Merchant
+from operations import offers
 
 REQUIRED = _("required")
 # A merchant gives the same few hosts with every order.
@@ -72,6 +74,17 @@ class FieldReader:
             except http.AddressRefused as refusal:
                 self.faults[path] = refusal.reason
         return url
+
+    def pardon_known_url(self, path: str, *, merchant: Merchant, merchant_order_no: str) -> None:
+        """Let the repeat of an order pass whose address was good when it was made and cannot be found now.
+
+        A "no" to a repeat would say that there is no such order. Another address is another content all the
+        same.
+        """
+        if set(self.faults) == {path} and offers.is_number_taken(
+            merchant=merchant, merchant_order_no=merchant_order_no
+        ):
+            self.faults.clear()
 
     def check(self) -> None:
         """Refuse the call when anything was wrong.

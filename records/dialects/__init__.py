@@ -1,4 +1,4 @@
-"""The merchants' languages: status codes, fields, signatures, and what counts as the merchant's yes. Pure.
+"""The merchants' languages: status codes, fields, signatures, and what counts as the merchant's yes.
 
 The API views answer in a dialect and the notification sender speaks it, so a merchant is told of an order in
 the language in which the order was made.
@@ -16,7 +16,9 @@ __all__ = ["Dialect", "get", "of_api"]
 
 
 class Dialect(Protocol):
-    """What the notification sender asks of a language. Nothing here reads the database or the clock."""
+    """What the notification sender asks of a language. Nothing here reads the clock, and the facts alone read
+    the database: what belongs to the order.
+    """
 
     @property
     def name(self) -> str:

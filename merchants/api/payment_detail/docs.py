@@ -25,13 +25,18 @@ check that an answer is ours and answers your call.
 is left of the nearest limit; 429 comes with `Retry-After`. A key that may not do what was asked is refused
 with 403 and a description that names the missing scope.
 
+**Orders.** An order quoted in a token is paid in that token; one quoted in fiat in the token that the payer
+picks on the payment page, at the rates of the moment it was placed: `currencyId` and `expectedAmount` are
+null until then. The same content again under one `outTradeNo` is the same order; other content is 409. What
+arrives between half and a fifth more than was asked for is credited as it is; less waits for more.
+
 **Amounts.** `quoteAmount` is a plain decimal in a text. `expectedAmount` and `settlementAmount` are whole
 numbers in a text: amount × 10^decimals of what is paid.
 
 **Orders of our other APIs** are seen here when they are yours, and the other way round. One that travels
-over no chain has null for `chainId`, `paymentType`, `userWalletAddress`, `transferHash`, `fromAddress` and
-`blockTime`; its `expectedAmount` and `settlementAmount` are in units of its own currency. Payouts are not
-seen here.
+over no chain has null for `chainId`, `currencyId`, `paymentType`, `userWalletAddress`, `transferHash`,
+`fromAddress` and `blockTime`; its `expectedAmount` and `settlementAmount` are in units of its own
+currency. Payouts are not seen here.
 
 **Callbacks** come as POST to `notifyUrl` with the object of `/payment/detail` as body and the same three
 headers, signed by the same rule over the path of your address. Answer HTTP 200 and the text `success`; until

@@ -11,7 +11,8 @@ PAID: Final[Json] = {
     "orgId": 2313,
     "outTradeNo": "202404031340069012495",
     "outPaymentNo": "PM00014581",
-    "chainId": 1,
+    "chainId": 2,
+    "currencyId": 4,
     "description": "A sample order",
     "isLegalTender": 1,
     "quoteCurrencySymbol": "USD",
@@ -36,6 +37,37 @@ def envelope(data: object) -> Json:
 
 FOUND: Final = envelope(dict(PAID))
 TOLD: Final = envelope({})
+NEW_ORDER: Final[Json] = {
+    "chainId": 2,
+    "description": "A sample order",
+    "outTradeNo": "202404031340069012495",
+    "isLegalTender": 1,
+    "quoteCurrencySymbol": "USD",
+    "quoteAmount": "1",
+    "notifyUrl": "https://shop.example/notify",
+    "redirectionUrl": "https://shop.example/thanks",
+}
+PLACED: Final = envelope(
+    {
+        "outPaymentNo": "PM00014581",
+        "paymentUrl": "/gateway/portal/v1/payments/UE0wMDAxNDU4MQ",
+        "userWalletAddress": "0x52908400098527886E0F7030069857D2E4169EE7",
+    }
+)
+CHAINS: Final = envelope([{"chainId": 2, "name": "Ethereum", "symbol": "ETH", "confirmations": 12}])
+CURRENCIES: Final = envelope(
+    [
+        {
+            "currencyId": 4,
+            "chainId": 2,
+            "name": "Tether USD",
+            "symbol": "USDT",
+            "address": "0xdAC17F958D2ee523a2206206994597C13D831ec7",
+            "decimals": 6,
+            "exchangeRate": "1.0002",
+        }
+    ]
+)
 REFUSED: Final[Json] = {
     "code": 404,
     "msg": "There is no such order.",

@@ -18,8 +18,10 @@ from merchants.api.reading import FieldReader
 ORDER_NUMBER_LENGTH_MAX = 100
 URL_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 200
-_WHOLE_MAX = 2**31 - 1
-_SYMBOL = re.compile(r"[A-Z]{3,8}", re.ASCII)
+WHOLE_MAX = 2**31 - 1
+# As tokens are named; no currency's code is longer.
+SYMBOL_LENGTH_MAX = 16
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{1,15}", re.ASCII)
 
 
 class Reader(FieldReader):
@@ -33,7 +35,7 @@ class Reader(FieldReader):
         found = self.present(name, required=True)
         if found is None:
             return 0
-        if type(found) is not int or not 1 <= found <= _WHOLE_MAX:
+        if type(found) is not int or not 1 <= found <= WHOLE_MAX:
             self.faults[name] = _("must be a whole number above 0")
             return 0
         return found
@@ -47,9 +49,9 @@ class Reader(FieldReader):
 
     def symbol(self, name: str) -> str:
         """Return the symbol of a currency, in capitals."""
-        text = self.text(name, length_max=8, required=True)
+        text = self.text(name, length_max=SYMBOL_LENGTH_MAX, required=True)
         if text and name not in self.faults and _SYMBOL.fullmatch(text) is None:
-            self.faults[name] = _("must be 3 to 8 capital letters, such as USD or USDT")
+            self.faults[name] = _("must be 2 to 16 capital letters or digits, such as USD or USDT")
         return text
 
     def amount(self, name: str) -> Decimal:

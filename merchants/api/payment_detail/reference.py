@@ -44,27 +44,39 @@ REMEDIES: Final[Mapping[int, errors.Words]] = {
 }
 
 MEANINGS: Final[Mapping[str, errors.Words]] = {
+    "address": _("the token's contract; null for the chain's own coin"),
     "blockTime": _("when the transfer's block was made, Unix seconds; null until something arrived"),
     "chainId": _("our id of the chain, from the list of chains; null for an order over no chain"),
     "code": _("200, or a code of the table of errors; the same as the HTTP status"),
+    "confirmations": _("how many blocks must hold a transfer before it counts, its own included"),
     "createTime": _("when the order was made, YYYY-MM-DD HH:MM:SS in your time zone"),
+    "currencyId": _("our id of what is paid, from the list of currencies; null until it is known"),
     "data": _("the answer"),
-    "description": _("of an order: the product; of a refusal: what exactly is wrong"),
+    "decimals": _("how many decimals it has: amounts in smallest units are × 10 to this power"),
+    "description": _("of an order: the product, at most 200 characters; of a refusal: what exactly is wrong"),
+    "exchangeRate": _("what one of it is worth in USD, in plain decimals; null while there is no rate"),
     "expectedAmount": _(
         "what must be paid, in the smallest units of the paid currency; null until the token is known"
     ),
     "fromAddress": _("who paid; null until something arrived"),
     "isLegalTender": _("1 when the quote is in fiat, 0 when it is in a token"),
     "msg": _("success, or what kind of refusal it is"),
+    "name": _("its name"),
+    "notifyUrl": _("where callbacks go: a public https address"),
     "orgId": _("your organisation's number"),
     "outPaymentNo": _("our order number"),
     "outTradeNo": _("your order number, unique"),
     "paymentStatus": _("see the table of statuses"),
+    "paymentUrl": _("the path of the payer's page on our host; null when the order failed at once"),
     "paymentType": _("1 wallet transfer; 0 contract payment; null for an order over no chain"),
-    "quoteAmount": _("the amount that was asked for, in plain decimals"),
+    "quoteAmount": _("the amount that is asked for, above 0, in plain decimals as a text"),
     "quoteCurrencySymbol": _("the currency of the quote, in capitals"),
-    "settlementAmount": _("what arrived, in the smallest units of the paid currency; null until then"),
+    "redirectionUrl": _("where the payer's page leads back to: an https address; may be left out"),
+    "settlementAmount": _(
+        "what arrived and is confirmed, in the smallest units of the paid currency; null until then"
+    ),
     "settlementCurrencySymbol": _("what was paid; null until then"),
+    "symbol": _("of a token its symbol, of a chain that of its own coin"),
     "transferHash": _("the transaction; null until something arrived"),
     "userWalletAddress": _("the address to pay to; null for an order over no chain"),
 }

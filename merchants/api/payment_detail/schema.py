@@ -9,7 +9,7 @@ from django.utils.functional import lazystr
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
-from merchants.api.payment_detail import examples
+from merchants.api.payment_detail import examples, fields
 from merchants.api.payment_detail.errors import WORDS
 
 Json = Mapping[str, Any]
@@ -42,6 +42,7 @@ ORDER: Final[Mapping[str, Json]] = {
     "outTradeNo": _TEXT,
     "outPaymentNo": _TEXT,
     "chainId": _maybe({"type": "integer"}),
+    "currencyId": _maybe({"type": "integer"}),
     "description": _TEXT,
     "isLegalTender": {"type": "integer", "enum": [0, 1]},
     "quoteCurrencySymbol": _TEXT,
@@ -57,6 +58,45 @@ ORDER: Final[Mapping[str, Json]] = {
     "blockTime": _maybe({"type": "integer", "format": "int64"}),
     "createTime": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"},
 }
+
+NEW_ORDER: Final = _object(
+    [
+        "chainId", "description", "outTradeNo", "isLegalTender", "quoteCurrencySymbol", "quoteAmount",
+        "notifyUrl",
+    ],
+    chainId={"type": "integer", "minimum": 1},
+    description={"type": "string", "maxLength": fields.DESCRIPTION_LENGTH_MAX},
+    outTradeNo={"type": "string", "maxLength": fields.ORDER_NUMBER_LENGTH_MAX},
+    isLegalTender={"type": "integer", "enum": [0, 1]},
+    quoteCurrencySymbol={"type": "string", "pattern": "^[A-Z][A-Z0-9]{1,15}$"},
+    quoteAmount=_AMOUNT,
+    notifyUrl={"type": "string", "format": "uri", "maxLength": fields.URL_LENGTH_MAX},
+    redirectionUrl={"type": "string", "format": "uri", "maxLength": fields.URL_LENGTH_MAX},
+)  # fmt: skip
+PLACED: Final[Mapping[str, Json]] = {
+    "outPaymentNo": _TEXT,
+    "paymentUrl": _maybe(_TEXT),
+    "userWalletAddress": _maybe(_TEXT),
+}
+CHAIN: Final[Mapping[str, Json]] = {
+    "chainId": {"type": "integer"},
+    "name": _TEXT,
+    "symbol": _TEXT,
+    "confirmations": {"type": "integer"},
+}
+CURRENCY: Final[Mapping[str, Json]] = {
+    "currencyId": {"type": "integer"},
+    "chainId": {"type": "integer"},
+    "name": _TEXT,
+    "symbol": _TEXT,
+    "address": _maybe(_TEXT),
+    "decimals": {"type": "integer"},
+    "exchangeRate": _maybe(_AMOUNT),
+}
+
+
+def _list(members: Mapping[str, Json]) -> Json:
+    return {"type": "array", "items": _object(list(members), **members)}
 
 
 def envelope(data: Json) -> Json:
@@ -132,4 +172,27 @@ notify = operation(
     envelope({"type": "object"}),
     example=examples.TOLD,
     parameters=_NUMBERS,
+)
+create = operation(
+    "createPaymentOrder",
+    "Place an order",
+    envelope(_object(list(PLACED), **PLACED)),
+    example=examples.PLACED,
+    sent=examples.NEW_ORDER,
+    request=NEW_ORDER,
+)
+chain_list = operation(
+    "listChains",
+    "List the chains",
+    envelope(_list(CHAIN)),
+    example=examples.CHAINS,
+    tag="Lists",
+)
+currency_list = operation(
+    "listCurrencies",
+    "List what may be paid with",
+    envelope(_list(CURRENCY)),
+    example=examples.CURRENCIES,
+    tag="Lists",
+    parameters=[OpenApiParameter("chainId", OpenApiTypes.INT, description="only of this chain")],
 )

@@ -1,4 +1,5 @@
-"""The operations of the payment-detail API: read one order, and send one notification of it now.
+"""The operations of the payment-detail API: place an order, read one, have it told, and list what it may be
+paid with.
 
 Source: payment-detail-api.md, Endpoints.
 """
@@ -6,25 +7,30 @@ Source: payment-detail-api.md, Endpoints.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
-from diamondpay.lib import errors, signing
+from channels import chains
+from diamondpay.lib import errors, money, signing
 from merchants.api import characters, guard, strict_json
 from merchants.api.negotiation import AlwaysJson
-from merchants.api.payment_detail import authentication, schema
+from merchants.api.payment_detail import authentication, fields, schema
 from merchants.api.payment_detail.errors import ApiError, answer, translate
 from merchants.models import Credential
-from records import details, telling
+from operations import chain_orders
+from records import details, payer_links, telling
 from records.dialects import payment_detail as dialect
-from records.models import Payment
+from records.models import Payment, PaymentStatus
 
 ANSWER_SIGNATURE = "X-Answer-Signature"
 NUMBER_LENGTH_MAX = 100
+_CHAIN = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 class MerchantView(guard.Guarded):
@@ -68,16 +74,20 @@ class MerchantView(guard.Guarded):
 
 
 def body_of(request: Request) -> bytes:
-    """Return the body of a POST as it came. Raises: ApiError; BodyTooLarge."""
-    plain = request._request  # noqa: SLF001 - the body as it came, before any parser
+    """Return the body of a POST as it came: it is signed. Raises: BodyTooLarge."""
+    body = guard.body(request._request)  # noqa: SLF001 - before any parser
+    if len(body) > strict_json.BYTES_MAX:
+        raise strict_json.BodyTooLarge(strict_json.BYTES_MAX)
+    return body
+
+
+def check_content_type(request: Request) -> None:
+    """Refuse a POST that is not JSON in UTF-8. Raises: ApiError."""
+    plain = request._request  # noqa: SLF001 - before any parser
     media_type = (plain.content_type or "").lower()
     charset = (plain.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
     if media_type != "application/json" or charset not in ("utf-8", "utf8"):
         raise ApiError(415, _("Unsupported content type; send application/json."))
-    body = guard.body(plain)
-    if len(body) > strict_json.BYTES_MAX:
-        raise strict_json.BodyTooLarge(strict_json.BYTES_MAX)
-    return body
 
 
 class PaymentDetail(MerchantView):
@@ -104,6 +114,113 @@ class PaymentNotify(MerchantView):
         call = self.begin(request)
         telling.tell_now(payment=_asked_for(request, call), now=call.now)
         return answer({})
+
+
+class CreatePaymentOrder(MerchantView):
+    """Place an order over a chain. A repeat with the same content answers with the first order."""
+
+    scope = Credential.Scope.DEPOSIT
+    http_method_names = ["post"]
+    names = {
+        "chain_id": "chainId",
+        "is_legal_tender": "isLegalTender",
+        "quote_symbol": "quoteCurrencySymbol",
+        "currency": "quoteCurrencySymbol",
+        "amount": "quoteAmount",
+    }
+
+    @schema.create
+    def post(self, request: Request) -> HttpResponse:
+        """Verify, read, place."""
+        body = body_of(request)
+        call = self.begin(request, body=body)
+        check_content_type(request)
+        payment = chain_orders.place(merchant=call.merchant, now=call.now, **_asked_order(call, body))
+        return answer(
+            {
+                "outPaymentNo": payment.payment_id,
+                "paymentUrl": None if payment.status == PaymentStatus.FAILED else _page_path(payment),
+                "userWalletAddress": dialect.receiving_address(payment),
+            }
+        )
+
+
+def _asked_order(call: authentication.Call, body: bytes) -> dict[str, Any]:
+    """Return what is asked to be placed. Raises: BadJson; InvalidInput with every fault."""
+    read = fields.Reader(strict_json.parse(body))
+    asked = {
+        "chain_id": read.whole("chainId"),
+        "description": read.text("description", length_max=fields.DESCRIPTION_LENGTH_MAX, required=True),
+        "out_trade_no": read.order_number("outTradeNo"),
+        "is_legal_tender": read.switch("isLegalTender"),
+        "quote_symbol": read.symbol("quoteCurrencySymbol"),
+        "quote_amount": read.amount("quoteAmount"),
+        "notify_url": read.secure_url("notifyUrl"),
+        "redirect_url": read.page("redirectionUrl"),
+    }
+    read.pardon_known_url("notifyUrl", merchant=call.merchant, merchant_order_no=str(asked["out_trade_no"]))
+    read.check()
+    return asked
+
+
+def _page_path(payment: Payment) -> str:
+    """Return the payer's page, without the host: the one that the call was made to."""
+    parts = urlsplit(payer_links.payment_page(payment))
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+class ChainList(MerchantView):
+    """The chains over which orders may be placed."""
+
+    scope = Credential.Scope.READ
+    http_method_names = ["get"]
+
+    @schema.chain_list
+    def get(self, request: Request) -> HttpResponse:
+        """List them."""
+        self.begin(request)
+        return answer([
+            {
+                "chainId": chain.pk, "name": chain.name, "symbol": chain.symbol,
+                "confirmations": chain.confirmations,
+            }
+            for chain in chains.open_chains()
+        ])  # fmt: skip
+
+
+class CurrencyList(MerchantView):
+    """What may be paid with, on one chain or on all."""
+
+    scope = Credential.Scope.READ
+    http_method_names = ["get"]
+    names = {"chain_id": "chainId"}
+
+    @schema.currency_list
+    def get(self, request: Request) -> HttpResponse:
+        """List it."""
+        call = self.begin(request)
+        offered = chains.open_tokens(chain_id=_asked_chain(request), now=call.now)
+        return answer([
+            {
+                "currencyId": one.token.pk, "chainId": one.token.chain_id, "name": one.token.name,
+                "symbol": one.token.symbol, "address": one.token.address or None,
+                "decimals": one.token.decimals,
+                "exchangeRate": None if one.rate is None else money.plain(one.rate),
+            }
+            for one in offered
+        ])  # fmt: skip
+
+
+def _asked_chain(request: Request) -> int | None:
+    """Return the chain of a question, None where it names none. Raises: InvalidInput."""
+    given = request.query_params.getlist("chainId")
+    if not given:
+        return None
+    if len(given) > 1:
+        raise errors.InvalidInput({"chainId": _("given more than once")})
+    if _CHAIN.fullmatch(given[0]) is None or int(given[0]) > fields.WHOLE_MAX:
+        raise errors.InvalidInput({"chainId": _("must be a whole number above 0")})
+    return int(given[0])
 
 
 def _asked_for(request: Request, call: authentication.Call) -> Payment:

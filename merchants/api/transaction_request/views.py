@@ -185,7 +185,7 @@ class Deposit(MerchantView):
         read.milliseconds("client.registeredAt")
         url = read.url("webhookUrl", required=True)
         read.one_of("language", LANGUAGES, default="en")
-        _pardon_known_url(read, call, number)
+        read.pardon_known_url("webhookUrl", merchant=call.merchant, merchant_order_no=number)
         read.check()
         return placement.NewPayment(
             **_terms(call, Direction.DEPOSIT, asked, fiat, amount, methods, number),
@@ -236,7 +236,7 @@ class WithdrawBankCard(MerchantView):
         read.milliseconds("client.registeredAt")
         requires_review = read.switch("requiresReview")
         url = read.url("webhookUrl", required=True)
-        _pardon_known_url(read, call, number)
+        read.pardon_known_url("webhookUrl", merchant=call.merchant, merchant_order_no=number)
         read.check()
         methods = [PaymentMethod.BANK_CARD]
         return placement.NewPayout(
@@ -246,17 +246,6 @@ class WithdrawBankCard(MerchantView):
             requires_review=requires_review,
             notify_url=url,
         )
-
-
-def _pardon_known_url(read: fields.Reader, call: authentication.Call, merchant_order_no: str) -> None:
-    """Let the repeat of an order pass whose address was good when it was made and cannot be looked up now.
-
-    A "no" to a repeat would say that there is no such order. Another address is another content all the same.
-    """
-    if set(read.faults) == {"webhookUrl"} and offers.is_number_taken(
-        merchant=call.merchant, merchant_order_no=merchant_order_no
-    ):
-        read.faults.clear()
 
 
 def _terms(

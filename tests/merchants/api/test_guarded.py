@@ -57,7 +57,7 @@ def test_every_unknown_address_of_an_api_is_guarded() -> None:
     plain = {
         route: callback
         for route, callback in patterns()
-        if route.startswith(("gateway/api/", "api/", "payment/")) and not hasattr(callback, "cls")
+        if route.startswith(("gateway/api/", "api/", "payment/", "conf/")) and not hasattr(callback, "cls")
     }
     assert {
         "gateway/api/",
@@ -65,6 +65,8 @@ def test_every_unknown_address_of_an_api_is_guarded() -> None:
         "api/v2/merchant/",
         "payment/",
         "payment/<path:rest>",
+        "conf/",
+        "conf/<path:rest>",
     } <= set(plain)
     assert [route for route, callback in plain.items() if not getattr(callback, "is_guarded", False)] == []
 

@@ -16,7 +16,7 @@ from diamondpay.lib import clock
 from merchants.registration import Registered
 from records.models import Notification, Payment
 from tests import factories
-from tests.merchants.api.test_tampering import Call, gateway_call, is_accepted, request_call
+from tests.merchants.api.test_tampering import Call, creation_call, gateway_call, is_accepted, request_call
 
 pytestmark = pytest.mark.django_db
 # {port} is where the trap listens.
@@ -54,6 +54,14 @@ HOSTILE = [
 ]
 
 
+# API → its name for the address, and where it says what is wrong.
+NAMED = {
+    "gateway": ("notify_url", "error_msg"),
+    "transaction_request": ("webhookUrl", "message"),
+    "payment_detail": ("notifyUrl", "description"),
+}
+
+
 @dataclass
 class Trap:
     """A listener on loopback that counts who comes."""
@@ -84,7 +92,7 @@ def trap() -> Iterator[Trap]:
 
 @pytest.fixture
 def merchant(db: None, settings: Settings) -> Registered:
-    """A merchant with keys of both, where no private network is open."""
+    """A merchant with a key of every API, where no private network is open."""
     settings.NOTIFICATION_PRIVATE_NETWORKS = []
     return factories.make_merchant("Acme", apis=["transaction_request", "payment_detail"])
 
@@ -94,7 +102,7 @@ def calls(merchant: Registered, url: str) -> list[Call]:
     moment = int(clock.now().timestamp() * 1000)
     gateway = gateway_call(merchant, "order-1", url=url)
     request = request_call(merchant, "order-2", moment, url=url)
-    return [gateway, request]
+    return [gateway, request, creation_call(merchant, "order-3", url=url)]
 
 
 @pytest.mark.parametrize("address", HOSTILE)
@@ -106,7 +114,7 @@ def test_a_hostile_address_is_refused_by_name_and_nothing_is_called(
         response = call.sent(Client())
         assert not is_accepted(call.api, response)
         content = json.loads(response.content)
-        name = "notify_url" if call.api == "gateway" else "webhookUrl"
-        assert name in content.get("error_msg", content.get("message", ""))
+        name, words = NAMED[call.api]
+        assert name in content[words]
     assert trap.visits == []
     assert (Payment.objects.count(), Notification.objects.count()) == (0, 0)

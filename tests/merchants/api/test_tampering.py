@@ -22,8 +22,9 @@ from pytest_django import Settings
 
 from diamondpay.lib import clock, signing
 from merchants.registration import Registered
-from records.models import Notification, Payment, Payout, Posting, StatusChange
+from records.models import ChainKey, ChainPayment, Notification, Payment, Payout, Posting, StatusChange
 from tests import factories
+from tests.support.evm import scenes
 from tests.support.sandbox import Sandbox, sandbox, sandbox_process
 
 __all__ = ["sandbox", "sandbox_process"]
@@ -104,6 +105,22 @@ def detail_call(merchant: Registered, number: str, *, key: str = "") -> Call:
     return Call("payment_detail", "GET", path, headers)
 
 
+def creation_call(merchant: Registered, number: str, *, key: str = "", url: str = URL) -> Call:
+    pair, path = merchant.further["payment_detail"], "/payment/createPaymentOrder"
+    # A little in the future, so that a slow machine has more than a minute for the replays.
+    moment = str(int(clock.now().timestamp()) + 45)
+    body = compact({
+        "chainId": 2, "description": "A book", "outTradeNo": number, "isLegalTender": 0,
+        "quoteCurrencySymbol": "USDT", "quoteAmount": "10", "notifyUrl": url,
+    })  # fmt: skip
+    mac = hmac.new((key or pair.platform_key).encode(), f"{moment}POST{path}".encode() + body, hashlib.sha256)
+    headers = {
+        "x-pay-key": pair.credential.public_id, "x-pay-timestamp": moment,
+        "x-pay-sign": base64.b64encode(mac.digest()).decode(),
+    }  # fmt: skip
+    return Call("payment_detail", "POST", path, headers, body)
+
+
 def flipped(content: bytes, dice: random.Random) -> bytes:
     """Return the content with one bit turned."""
     changed = bytearray(content)
@@ -156,6 +173,13 @@ CHANGES: dict[str, list[Change]] = {
     "transaction_request": [body_flipped, body_cut, body_encoded, header_flipped, header_cut, time_moved],
     "payment_detail": [path_flipped, header_flipped, header_cut, time_moved],
 }
+OF_BODIES: list[Change] = [body_flipped, body_cut, body_encoded]
+
+
+def changes_of(call: Call) -> list[Change]:
+    """Return what may happen to a call on its way: what an API signs, and no more."""
+    is_signed_body = call.api == "payment_detail" and call.method == "POST"
+    return CHANGES[call.api] + (OF_BODIES if is_signed_body else [])
 
 
 @pytest.fixture
@@ -165,11 +189,19 @@ def merchant(db: None, sandbox: Sandbox, settings: Settings) -> Registered:
     for limit in LIMITS:
         setattr(settings, limit, 1_000_000)
     factories.make_channel(base_url=sandbox.base_url)
-    return factories.make_merchant("Acme", apis=["transaction_request", "payment_detail"])
+    # No node is asked when an order is placed.
+    chain = {"chain": "ETH", "node_url": "https://node.example", "xpub": scenes.XPUB}
+    factories.make_channel(
+        "evm", currency="USDT", upstream="evm", services=[scenes.SERVICES["USDT"]], settings=chain
+    )
+    return factories.make_merchant(
+        "Acme", services=[*factories.SERVICES, scenes.SERVICES["USDT"]], channels=["sandbox", "evm"],
+        apis=["transaction_request", "payment_detail"],
+    )  # fmt: skip
 
 
 def written() -> tuple[int, ...]:
-    models: tuple[Any, ...] = (Payment, Payout, Posting, StatusChange, Notification)
+    models: tuple[Any, ...] = (Payment, Payout, Posting, StatusChange, Notification, ChainPayment, ChainKey)
     return tuple(model.objects.count() for model in models)
 
 
@@ -180,6 +212,7 @@ def originals(merchant: Registered, other_key: str) -> Iterator[tuple[Call, bool
         yield gateway_call(merchant, "never-placed", key=key), bool(key)
         yield request_call(merchant, "order-1", moment, key=key), bool(key)
         yield detail_call(merchant, "order-1", key=key), bool(key)
+        yield creation_call(merchant, "never-placed", key=key), bool(key)
 
 
 def test_ten_thousand_tampered_calls_change_nothing(merchant: Registered) -> None:
@@ -191,7 +224,7 @@ def test_ten_thousand_tampered_calls_change_nothing(merchant: Registered) -> Non
     before, accepted = written(), []
     for number in range(TAMPERED):
         call, is_foreign = calls[number % len(calls)]
-        change = dice.choice(CHANGES[call.api])
+        change = dice.choice(changes_of(call))
         tampered = call if is_foreign and dice.random() < 0.2 else change(call, dice)
         if not is_foreign and tampered == call:
             continue
@@ -205,6 +238,7 @@ def test_a_thousand_replays_have_the_effect_of_one(merchant: Registered) -> None
     client, moment = Client(), int(clock.now().timestamp() * 1000)
     calls = [gateway_call(merchant, f"gateway-{number}") for number in range(5)]
     calls += [request_call(merchant, f"request-{number}", moment + number) for number in range(5)]
+    calls += [creation_call(merchant, f"chain-{number}") for number in range(5)]
     answers = [call.sent(client).content for call in calls]
     before = written()
     assert before[0] == len(calls)
@@ -212,7 +246,7 @@ def test_a_thousand_replays_have_the_effect_of_one(merchant: Registered) -> None
         call = calls[number % len(calls)]
         response = call.sent(client)
         assert is_accepted(call.api, response)
-        if call.api == "transaction_request":
+        if call.api != "gateway":
             assert response.content == answers[number % len(calls)]
     assert written() == before
 

@@ -80,6 +80,7 @@ def make(
     is_shared: bool = False,
     code: str = "evm",
     services: Sequence[str] = (),
+    apis: Sequence[str] = (),
 ) -> Scene:
     """Make chain, channel and merchant; `is_shared` collects fixed amounts at one address."""
     chain = _chain(node)
@@ -95,7 +96,7 @@ def make(
     below, above = tolerance
     ChannelService.objects.filter(channel=channel).update(tolerance_below=below, tolerance_above=above)
     registered = factories.make_merchant(
-        "Acme", services=carried, channels=[code], settlement_currency=wallet_currency
+        "Acme", services=carried, channels=[code], settlement_currency=wallet_currency, apis=list(apis)
     )
     return Scene(node=node, chain=chain, channel=channel, registered=registered)
 

@@ -23,11 +23,14 @@ from merchants.models import Merchant
 from merchants.registration import Registered
 from operations import placement
 from records import submission
-from records.models import Notification, Payment, Payout, Posting
+from records.models import ChainKey, ChainPayment, Notification, Payment, Payout, Posting
 from tests import factories
+from tests.records.evm_fixtures import node
+from tests.support.evm import scenes
+from tests.support.evm.node import Node
 from tests.support.sandbox import Sandbox, sandbox, sandbox_process
 
-__all__ = ["sandbox", "sandbox_process"]
+__all__ = ["node", "sandbox", "sandbox_process"]
 
 NOTIFY_URL = "http://127.0.0.1:9/notify?shop=1"
 API = "payment_detail"
@@ -99,6 +102,12 @@ class Caller:
         """Ask for an order."""
         return self.get("/payment/detail", None, **query)
 
+    def create(self, body: dict[str, Any] | bytes, **changes: str) -> Answer:
+        """Ask for an order to be placed."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        path = "/payment/createPaymentOrder"
+        return self.send("POST", path, raw, headers=self.headers("POST", path, raw, **changes))
+
     def send(
         self,
         method: str,
@@ -135,9 +144,18 @@ def paid(sandbox: Sandbox, payment: Payment, amount: int | None = None) -> Payme
     return payment
 
 
+def new_order(number: str = "", **changes: Any) -> dict[str, Any]:
+    """Return the body of a creation of 10 USDT on the tests' chain; a change to None takes a field away."""
+    body = {
+        "chainId": 99, "description": "A book", "outTradeNo": number or f"T{secrets.token_hex(6)}",
+        "isLegalTender": 0, "quoteCurrencySymbol": "USDT", "quoteAmount": "10", "notifyUrl": NOTIFY_URL,
+    }  # fmt: skip
+    return {name: value for name, value in {**body, **changes}.items() if value is not None}
+
+
 def book() -> tuple[int, ...]:
     """Return how much there is in the book; equal before and after a refusal."""
-    models: tuple[Any, ...] = (Payment, Payout, Posting, Notification)
+    models: tuple[Any, ...] = (Payment, Payout, Posting, Notification, ChainPayment, ChainKey)
     return tuple(model.objects.count() for model in models)
 
 
@@ -167,3 +185,36 @@ def make_caller(db: None, sandbox: Sandbox) -> MakeCaller:
 def caller(make_caller: MakeCaller) -> Caller:
     """Acme."""
     return make_caller()
+
+
+@dataclass
+class OverChain(Caller):
+    """A merchant who is paid over a chain."""
+
+    scene: scenes.Scene = field(kw_only=True)
+
+    def placed(self, number: str, **changes: Any) -> Payment:
+        """Place an order over the API and return it."""
+        answer = self.create(new_order(number, **changes))
+        assert answer.status == 200, answer.body
+        return Payment.objects.get(payment_id=answer.data["outPaymentNo"])
+
+
+MakeOverChain = Callable[..., OverChain]
+
+
+@pytest.fixture
+def make_over_chain(db: None, node: Node) -> MakeOverChain:
+    """Register a merchant with a key of this API, on a chain of the test's own node."""
+
+    def make(**options: Any) -> OverChain:
+        scene = scenes.make(node, apis=[API], **options)
+        return OverChain(scene.registered, scene=scene)
+
+    return make
+
+
+@pytest.fixture
+def over_chain(make_over_chain: MakeOverChain) -> OverChain:
+    """Acme, whose orders are in USDT."""
+    return make_over_chain()

@@ -27,6 +27,7 @@ def test_an_order_of_the_gateway_api_is_told_with_nulls_for_what_only_a_chain_ha
         "outTradeNo": "order-1",
         "outPaymentNo": payment.payment_id,
         "chainId": None,
+        "currencyId": None,
         "description": "",
         "isLegalTender": 1,
         "quoteCurrencySymbol": "CNY",
