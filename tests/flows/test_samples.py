@@ -161,31 +161,42 @@ def test_a_sample_of_the_transaction_request_api_creates_and_asks(
     assert run(language, "verify", *given, merchant=merchant, stdin=body) == "valid"
 
 
+# Placing an order asks no node.
+_CHANNEL = """
+from tests.factories import make_channel
+from tests.support.evm.scenes import XPUB
+
+make_channel(
+    code={code!r}, currency="USDT", upstream="evm", services=["SVC0085"],
+    settings={{"chain": "ETH", "node_url": "http://127.0.0.1:9", "private_node": "yes", "xpub": XPUB}},
+)
+"""
+
+
 @pytest.mark.parametrize("language", THERE)
-def test_a_sample_of_the_payment_detail_api_reads_an_order_and_has_it_told(
+def test_a_sample_of_the_payment_detail_api_places_an_order_reads_it_and_has_it_told(
     platform: Platform, make_merchant: MakeMerchant, receiver: Receiver, run: Run, language: str
 ) -> None:
-    merchant, printed = make_merchant("--api", "payment_detail")
+    platform.shell(_CHANNEL.format(code=f"evm-{language}"))
+    merchant, printed = make_merchant(
+        "--service", "SVC0085", "--channel", f"evm-{language}", "--api", "payment_detail"
+    )
     keys = printed["payment_detail"]
     pair = {"PAY_KEY": keys["access_key"], "PAY_SECRET": keys["secret_key"]}
     number = f"{language}/order"
-    made = merchant.post(
-        "/v2/payments", service_id="SVC0001", payment_cl_id=number, amount=10000,
-        notify_url=receiver.url, name="王小头",
-    )  # fmt: skip
-    assert made["error_code"] == "0000", made
 
-    def call(command: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(
-            run(language, "detail", command, number, merchant=merchant, **pair)
-        )
+    def call(*arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(run(language, "detail", *arguments, merchant=merchant, **pair))
         assert found["code"] == 200, found
         data: dict[str, Any] = found["data"]
         return data
 
-    read = call("detail")
-    told = [read[name] for name in ("outTradeNo", "outPaymentNo", "expectedAmount", "paymentStatus")]
-    assert told == [number, made["data"]["payment_id"], "10000", 1]
-    assert call("notify") == {}
+    made = call("create", number, "2", "USDT", "10.5", receiver.url)
+    assert made["paymentUrl"].startswith("/gateway/portal/")
+    read = call("detail", number)
+    told = ("outTradeNo", "outPaymentNo", "expectedAmount", "paymentStatus", "userWalletAddress")
+    wanted = [number, made["outPaymentNo"], "10500000", 1, made["userWalletAddress"]]
+    assert [read[name] for name in told] == wanted
+    assert call("notify", number) == {}
     platform.until(lambda: receiver.received, what="the notification that was asked for")
-    assert receiver.bodies()[0]["payment_cl_id"] == number
+    assert receiver.bodies()[0] == read

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from diamondpay_client.client import Client
-from diamondpay_client.detail import DetailClient, PaymentDetail, PaymentStatus, callback
+from diamondpay_client.detail import (
+    Chain,
+    ChainCurrency,
+    CreatedOrder,
+    DetailClient,
+    PaymentDetail,
+    PaymentStatus,
+    callback,
+)
 from diamondpay_client.errors import DiamondPayError, OutcomeUnknown, Refused, SignatureInvalid
 from diamondpay_client.models import (
     Balance,
@@ -20,8 +28,11 @@ from diamondpay_client.notifications import notification
 
 __all__ = [
     "Balance",
+    "Chain",
+    "ChainCurrency",
     "Client",
     "CreatedDeposit",
+    "CreatedOrder",
     "CreatedPayout",
     "Deposit",
     "DepositStatus",

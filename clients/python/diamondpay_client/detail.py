@@ -1,4 +1,4 @@
-"""The payment-detail API: one order, asking to be told of it, and its callbacks."""
+"""The payment-detail API: orders over chains, asking to be told of them, and their callbacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
@@ -36,6 +36,38 @@ class PaymentStatus(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedOrder:
+    """An order that was placed. Send the payer to `payment_url`, or show him `address`; both may be empty."""
+
+    id: str
+    payment_url: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A chain over which orders may be placed."""
+
+    id: int
+    name: str
+    symbol: str
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainCurrency:
+    """What may be paid with on a chain. `address` is empty for the chain's own coin; `rate` is in USD."""
+
+    id: int
+    chain_id: int
+    name: str
+    symbol: str
+    address: str
+    decimals: int
+    rate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentDetail:
     """An order. Amounts are in the smallest units of what is paid; None until they are known."""
 
@@ -43,6 +75,8 @@ class PaymentDetail:
     order_no: str
     status: int
     chain_id: int | None
+    currency_id: int | None
+    address: str
     quote_currency: str
     quote_amount: str
     expected_units: int | None
@@ -101,36 +135,111 @@ class DetailClient:
         if self._owns_http:
             self._http.close()
 
+    def create(
+        self,
+        *,
+        order_no: str,
+        chain_id: int,
+        currency: str,
+        amount: str,
+        description: str,
+        notify_url: str,
+        is_fiat: bool = False,
+        redirection_url: str = "",
+    ) -> CreatedOrder:
+        """Place an order and return it; the same again returns the same order, so it is safe to repeat.
+
+        `amount` is a plain decimal in a text.
+        Raises: Refused, with 409 when the number has another order; OutcomeUnknown: send the same again.
+        """
+        wanted: dict[str, object] = {
+            "chainId": chain_id,
+            "description": description,
+            "outTradeNo": order_no,
+            "isLegalTender": int(is_fiat),
+            "quoteCurrencySymbol": currency,
+            "quoteAmount": amount,
+            "notifyUrl": notify_url,
+        }
+        if redirection_url:
+            wanted["redirectionUrl"] = redirection_url
+        made = _object_in(self._call("POST", "/payment/createPaymentOrder", json.dumps(wanted).encode()))
+        path = _text(made, "paymentUrl")
+        return CreatedOrder(
+            id=reading.text(made, "outPaymentNo"),
+            payment_url=urljoin(f"{self._base}/", path) if path else "",
+            address=_text(made, "userWalletAddress"),
+        )
+
+    def chains(self) -> list[Chain]:
+        """Return the chains over which orders may be placed. Raises: Refused; OutcomeUnknown."""
+        return [
+            Chain(
+                id=reading.number(one, "chainId"),
+                name=reading.text(one, "name"),
+                symbol=reading.text(one, "symbol"),
+                confirmations=reading.number(one, "confirmations"),
+            )
+            for one in self._list("/conf/list/chain")
+        ]
+
+    def currencies(self, chain_id: int | None = None) -> list[ChainCurrency]:
+        """Return what may be paid with, on one chain or on all. Raises: Refused; OutcomeUnknown."""
+        query = "" if chain_id is None else f"?chainId={chain_id}"
+        return [
+            ChainCurrency(
+                id=reading.number(one, "currencyId"),
+                chain_id=reading.number(one, "chainId"),
+                name=reading.text(one, "name"),
+                symbol=reading.text(one, "symbol"),
+                address=_text(one, "address"),
+                decimals=reading.number(one, "decimals"),
+                rate=_text(one, "exchangeRate"),
+            )
+            for one in self._list(f"/conf/list/currency{query}")
+        ]
+
     def detail(self, order_no: str) -> PaymentDetail:
         """Return one order by the merchant's number.
 
         Raises: Refused with 404 when there is none; OutcomeUnknown.
         """
-        return _detail(self._get(f"/payment/detail?outTradeNo={quote(order_no, safe='')}"))
+        found = self._call("GET", f"/payment/detail?outTradeNo={quote(order_no, safe='')}")
+        return _detail(_object_in(found))
 
     def notify(self, order_no: str) -> None:
         """Let the merchant be told of an order once more, now.
 
         Raises: Refused; OutcomeUnknown, also when it was told just now.
         """
-        self._get(f"/payment/notify?outTradeNo={quote(order_no, safe='')}")
+        self._call("GET", f"/payment/notify?outTradeNo={quote(order_no, safe='')}")
 
-    def _get(self, path: str) -> Json:
+    def _list(self, path: str) -> list[Json]:
+        found = self._call("GET", path)
+        if not isinstance(found, list):
+            raise OutcomeUnknown("the answer is no list")
+        return [_object_in(one) for one in found]
+
+    def _call(self, method: str, path: str, body: bytes = b"") -> object:
         moment = str(int(time.time()))
         signed_path = urlsplit(self._base).path + path
         headers = {
             "X-PAY-KEY": self._key,
             "X-PAY-TIMESTAMP": moment,
-            "X-PAY-SIGN": signature(secret=self._secret, timestamp=moment, method="GET", path=signed_path),
+            "X-PAY-SIGN": signature(
+                secret=self._secret, timestamp=moment, method=method, path=signed_path, body=body
+            ),
         }
+        if body:
+            headers["Content-Type"] = "application/json"
         try:
-            answer = self._http.get(self._base + path, headers=headers)
+            answer = self._http.request(method, self._base + path, content=body or None, headers=headers)
         except httpx.TransportError as fault:
             raise OutcomeUnknown(f"no answer: {type(fault).__name__}") from fault
         content = _object(answer.content)
         code = content.get("code")
         data = content.get("data")
-        if answer.status_code == code == httpx.codes.OK and isinstance(data, dict):
+        if answer.status_code == code == httpx.codes.OK and isinstance(data, dict | list):
             return data
         if answer.status_code == code and code in _REFUSALS:
             raise Refused(str(code), str(content.get("description", "")))
@@ -166,7 +275,9 @@ def _detail(content: Json) -> PaymentDetail:
         id=reading.text(content, "outPaymentNo"),
         order_no=reading.text(content, "outTradeNo"),
         status=reading.number(content, "paymentStatus"),
-        chain_id=None if content.get("chainId") is None else reading.number(content, "chainId"),
+        chain_id=_number(content, "chainId"),
+        currency_id=_number(content, "currencyId"),
+        address=_text(content, "userWalletAddress"),
         quote_currency=reading.text(content, "quoteCurrencySymbol"),
         quote_amount=reading.text(content, "quoteAmount"),
         expected_units=_units(content, "expectedAmount"),
@@ -174,6 +285,10 @@ def _detail(content: Json) -> PaymentDetail:
         settlement_currency=_text(content, "settlementCurrencySymbol"),
         transfer_hash=_text(content, "transferHash"),
     )
+
+
+def _number(content: Json, name: str) -> int | None:
+    return None if content.get(name) is None else reading.number(content, name)
 
 
 def _text(content: Json, name: str) -> str:
@@ -185,6 +300,12 @@ def _units(content: Json, name: str) -> int | None:
     if found and not (found.isascii() and found.isdigit()):
         raise OutcomeUnknown(f"the answer's {name} is no whole number")
     return int(found) if found else None
+
+
+def _object_in(found: object) -> Json:
+    if not isinstance(found, dict):
+        raise OutcomeUnknown("the answer is no object")
+    return found
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-// The payment-detail API in Go: go run detail.go detail ORDER_NO | notify ORDER_NO
+// The payment-detail API in Go: go run detail.go
+// create ORDER_NO CHAIN_ID TOKEN AMOUNT NOTIFY_URL | detail ORDER_NO | notify ORDER_NO
 package main
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,7 +42,16 @@ func call(method, path, body string) (string, error) {
 }
 
 func main() {
-	answer, err := call("GET", "/payment/"+os.Args[1]+"?outTradeNo="+url.QueryEscape(os.Args[2]), "")
+	method, path, body := "GET", "/payment/"+os.Args[1]+"?outTradeNo="+url.QueryEscape(os.Args[2]), ""
+	if os.Args[1] == "create" {
+		chain, _ := strconv.Atoi(os.Args[3])
+		wanted, _ := json.Marshal(map[string]any{
+			"chainId": chain, "description": "A sample order", "outTradeNo": os.Args[2], "isLegalTender": 0,
+			"quoteCurrencySymbol": os.Args[4], "quoteAmount": os.Args[5], "notifyUrl": os.Args[6],
+		})
+		method, path, body = "POST", "/payment/createPaymentOrder", string(wanted)
+	}
+	answer, err := call(method, path, body)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

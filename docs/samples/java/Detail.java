@@ -1,4 +1,5 @@
-// The payment-detail API in Java 17 or newer: java Detail.java detail ORDER_NO | notify ORDER_NO
+// The payment-detail API in Java 17 or newer: java Detail.java
+// create ORDER_NO CHAIN_ID TOKEN AMOUNT NOTIFY_URL | detail ORDER_NO | notify ORDER_NO
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -31,6 +32,15 @@ public class Detail {
     }
 
     public static void main(String[] a) throws Exception {
+        if (a[0].equals("create")) {
+            // None of these texts holds a quotation mark or a backslash; with any that may, use a JSON library.
+            String wanted = """
+                {"chainId": %d, "description": "A sample order", "outTradeNo": "%s", "isLegalTender": 0,
+                 "quoteCurrencySymbol": "%s", "quoteAmount": "%s", "notifyUrl": "%s"}"""
+                .formatted(Integer.parseInt(a[2]), a[1], a[3], a[4], a[5]);
+            System.out.println(call("POST", "/payment/createPaymentOrder", wanted));
+            return;
+        }
         String number = URLEncoder.encode(a[1], StandardCharsets.UTF_8);
         System.out.println(call("GET", "/payment/" + a[0] + "?outTradeNo=" + number, ""));
     }

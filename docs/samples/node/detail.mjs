@@ -1,4 +1,5 @@
-// The payment-detail API in Node.js 18 or newer: detail.mjs detail ORDER_NO | notify ORDER_NO
+// The payment-detail API in Node.js 18 or newer: detail.mjs
+// create ORDER_NO CHAIN_ID TOKEN AMOUNT NOTIFY_URL | detail ORDER_NO | notify ORDER_NO
 import { createHmac } from "node:crypto";
 
 const { DIAMONDPAY_URL, PAY_KEY, PAY_SECRET } = process.env;
@@ -17,5 +18,13 @@ async function call(method, path, body = "") {
   return answer.text();
 }
 
-const [command, order] = process.argv.slice(2);
-console.log(await call("GET", `/payment/${command}?outTradeNo=${encodeURIComponent(order)}`));
+const [command, order, chain, token, amount, notifyUrl] = process.argv.slice(2);
+if (command === "create") {
+  const wanted = {
+    chainId: Number(chain), description: "A sample order", outTradeNo: order, isLegalTender: 0,
+    quoteCurrencySymbol: token, quoteAmount: amount, notifyUrl,
+  };
+  console.log(await call("POST", "/payment/createPaymentOrder", JSON.stringify(wanted)));
+} else {
+  console.log(await call("GET", `/payment/${command}?outTradeNo=${encodeURIComponent(order)}`));
+}

@@ -1,5 +1,6 @@
 <?php
-// The payment-detail API in PHP 8: php detail.php detail ORDER_NO | notify ORDER_NO
+// The payment-detail API in PHP 8: php detail.php
+// create ORDER_NO CHAIN_ID TOKEN AMOUNT NOTIFY_URL | detail ORDER_NO | notify ORDER_NO
 
 function call(string $method, string $path, string $body = ''): string
 {
@@ -16,4 +17,13 @@ function call(string $method, string $path, string $body = ''): string
 }
 
 [, $command, $order] = $argv;
-echo call('GET', "/payment/$command?outTradeNo=" . rawurlencode($order)), "\n";
+if ($command === 'create') {
+    [, , , $chain, $token, $amount, $notifyUrl] = $argv;
+    $wanted = [
+        'chainId' => (int) $chain, 'description' => 'A sample order', 'outTradeNo' => $order, 'isLegalTender' => 0,
+        'quoteCurrencySymbol' => $token, 'quoteAmount' => $amount, 'notifyUrl' => $notifyUrl,
+    ];
+    echo call('POST', '/payment/createPaymentOrder', json_encode($wanted, JSON_UNESCAPED_SLASHES)), "\n";
+} else {
+    echo call('GET', "/payment/$command?outTradeNo=" . rawurlencode($order)), "\n";
+}

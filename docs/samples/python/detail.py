@@ -1,8 +1,12 @@
-"""The payment-detail API in Python 3.9 or newer: detail.py detail ORDER_NO | notify ORDER_NO"""
+"""The payment-detail API in Python 3.9 or newer.
+
+detail.py create ORDER_NO CHAIN_ID TOKEN AMOUNT NOTIFY_URL | detail ORDER_NO | notify ORDER_NO
+"""
 
 import base64
 import hashlib
 import hmac
+import json
 import os
 import sys
 import time
@@ -31,4 +35,13 @@ def call(method: str, path: str, body: bytes = b"") -> str:
 
 
 command, order = sys.argv[1:3]
-sys.stdout.write(call("GET", f"/payment/{command}?outTradeNo={urllib.parse.quote(order, safe='')}") + "\n")
+if command == "create":
+    chain, token, amount, notify_url = sys.argv[3:7]
+    wanted = {
+        "chainId": int(chain), "description": "A sample order", "outTradeNo": order, "isLegalTender": 0,
+        "quoteCurrencySymbol": token, "quoteAmount": amount, "notifyUrl": notify_url,
+    }  # fmt: skip
+    answer = call("POST", "/payment/createPaymentOrder", json.dumps(wanted).encode())
+else:
+    answer = call("GET", f"/payment/{command}?outTradeNo={urllib.parse.quote(order, safe='')}")
+sys.stdout.write(answer + "\n")

@@ -10,8 +10,8 @@ import pytest
 import diamondpay_client as package
 from diamondpay.lib import clock
 from records.dialects import payment_detail as dialect
-from records.models import Notification
-from tests.merchants.api.payment_detail.conftest import Caller, paid
+from records.models import Notification, Payment
+from tests.merchants.api.payment_detail.conftest import NOTIFY_URL, Caller, OverChain, paid
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,9 @@ def client_of(caller: Caller, secret: str = "") -> package.DetailClient:
 
     def carry(request: httpx.Request) -> httpx.Response:
         answer = caller.client.generic(
-            request.method, request.url.raw_path.decode(), headers=dict(request.headers)
-        )
+            request.method, request.url.raw_path.decode(), request.content,
+            content_type=request.headers.get("content-type", ""), headers=dict(request.headers),
+        )  # fmt: skip
         return httpx.Response(answer.status_code, content=answer.content)
 
     return package.DetailClient(
@@ -41,6 +42,25 @@ def test_an_order_is_read_as_it_is(caller: Caller, sandbox: Sandbox) -> None:
         paid(sandbox, payment)
         found = client.detail("order/1")
     assert (found.is_paid, found.settled_units, found.settlement_currency) == (True, 123456, "CNY")
+
+
+def test_an_order_is_placed_over_a_chain_of_the_lists(over_chain: OverChain) -> None:
+    wanted: dict[str, Any] = {
+        "order_no": "order/1", "chain_id": 99, "currency": "USDT", "amount": "10", "description": "A book",
+        "notify_url": NOTIFY_URL, "redirection_url": "https://shop.example/thanks",
+    }  # fmt: skip
+    with client_of(over_chain) as client:
+        assert [chain.id for chain in client.chains()] == [2, 99]
+        tokens = {one.symbol: one for one in client.currencies(99)}
+        made = client.create(**wanted)
+        assert client.create(**wanted) == made
+        found = client.detail("order/1")
+        with pytest.raises(package.Refused) as refused:
+            client.create(**{**wanted, "amount": "11"})
+    assert (refused.value.code, Payment.objects.count()) == ("409", 1)
+    assert (found.id, found.address, found.currency_id) == (made.id, made.address, tokens["USDT"].id)
+    assert (found.expected_units, tokens["USDT"].decimals, tokens["ETH"].address) == (10_000_000, 6, "")
+    assert made.payment_url.startswith("http://testserver/gateway/portal/")
 
 
 def test_a_no_is_told_from_what_nobody_knows(caller: Caller) -> None:
