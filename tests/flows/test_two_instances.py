@@ -1,4 +1,5 @@
-"""Two whole instances, one the other's upstream, the sandbox behind the second: every order is in both books.
+"""Two whole instances, one the other's upstream, the sandbox or a chain behind the second: every order is in
+both books.
 
 Merchant → A → B → sandbox, and back by callbacks: the sandbox tells B, B tells A, A tells the merchant.
 """
@@ -15,10 +16,13 @@ from itertools import count
 
 import pytest
 
-from tests.flows import instances
+from tests.flows import chain_pair, instances
+from tests.flows.chain_pair import ChainPair
 from tests.flows.instances import PROTOCOLS, Pair, Site, until
 from tests.support import receiver as receivers
 from tests.support import runs
+from tests.support.evm import node as evm_node
+from tests.support.evm import scenes
 from tests.support.receiver import Receiver
 
 _numbers = count(1)
@@ -35,6 +39,16 @@ PAYOUTS = """
     SELECT payout.merchant_order_no, attempt.reference, payout.status, payout.requested_amount,
         payout.actual_amount
     FROM records_payout payout JOIN records_payoutattempt attempt ON attempt.payout_id = payout.id
+"""
+# What B's order of a number of A's waits for; how often A asked about its own.
+DETAIL = """
+    SELECT detail FROM records_chainpayment expected
+    JOIN records_payment payment ON payment.id = expected.payment_id WHERE payment.merchant_order_no = %s
+"""
+ASKED = """
+    SELECT count(*) FROM records_upstreamcall call
+    JOIN records_payment payment ON payment.id = call.payment_id
+    WHERE payment.payment_id = %s AND call.purpose = 'query'
 """
 ATTEMPT_STATE = "SELECT state FROM records_payoutattempt WHERE reference = %s"
 
@@ -55,6 +69,19 @@ def pair(running_pair: Pair) -> Pair:
     """Both instances, nothing lost between them."""
     running_pair.reset()
     return running_pair
+
+
+@pytest.fixture(scope="module")
+def running_chain(running_pair: Pair) -> Iterator[ChainPair]:
+    """The same two over the payment-detail API, with an EVM node behind B."""
+    with evm_node.running() as node:
+        yield chain_pair.introduced(running_pair, node)
+
+
+@pytest.fixture
+def over_chain(pair: Pair, running_chain: ChainPair) -> ChainPair:
+    """Both instances, nothing lost between them."""
+    return running_chain
 
 
 @pytest.fixture
@@ -218,4 +245,83 @@ def test_both_books_hold_the_same_orders_and_keep_every_promise(pair: Pair, rece
     assert {ours[1:] for ours in payouts_a} == {(theirs[0], *theirs[2:]) for theirs in payouts_b}
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda site: site.terminal.manage("verify_ledger"), (pair.a, pair.b)))
+    assert [answer.returncode for answer in answers] == [0, 0], answers
+
+
+def chain_deposit(over_chain: ChainPair, receiver: Receiver) -> str:
+    """Place a deposit of 10.00 USDT at A, which places it at B over the payment-detail API."""
+    answer = over_chain.merchant.post(
+        "/v2/payments", service_id=chain_pair.SERVICE, payment_cl_id=f"two_{next(_numbers)}", amount=1000,
+        notify_url=receiver.url,
+    )  # fmt: skip
+    assert answer["error_code"] == "0000", answer
+    number: str = answer["data"]["payment_id"]
+    link = over_chain.pair.a.one("SELECT link FROM records_payment WHERE payment_id = %s", number)
+    assert link.startswith(f"{over_chain.pair.b.proxy.url}/gateway/portal/")
+    return number
+
+
+def told_over_chain(over_chain: ChainPair, receiver: Receiver) -> list[tuple[int, int]]:
+    """Return status and amount of each notification of A's merchant, once there is one."""
+    until(lambda: receiver.received, what="the notification of A's merchant")
+    return [(body["status"], body["real_amount"]) for body in receiver.verified(over_chain.merchant)]
+
+
+def gained(over_chain: ChainPair, before: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+    """Return by how much what is available grew at A and at B."""
+    now = over_chain.available()
+    return now[0] - before[0], now[1] - before[1]
+
+
+def test_a_payment_on_a_chain_goes_through_both_books_and_back(
+    over_chain: ChainPair, receiver: Receiver
+) -> None:
+    before, pair = over_chain.available(), over_chain.pair
+    number = chain_deposit(over_chain, receiver)
+    assert over_chain.expected(number)[1] == 10_000_000
+    over_chain.pay(number, 10_000_000)
+    until(lambda: pair.b.rows(DETAIL, number) == [("confirming",)], what="the transfer at B")
+    status = "SELECT status FROM records_payment WHERE payment_id = %s"
+    # Not deep enough yet: neither of them believes in it.
+    assert (pair.a.one(status, number), gained(over_chain, before)) == (0, NOTHING)
+    over_chain.node.mine(scenes.CONFIRMATIONS - 1)
+    assert told_over_chain(over_chain, receiver) == [(2, 1000)]
+    assert gained(over_chain, before) == (Decimal("9.92"), Decimal("9.97"))
+    assert pair.a.one("SELECT changed_by FROM records_payment WHERE payment_id = %s", number) == "callback"
+
+
+def test_what_arrives_in_two_parts_is_credited_together_and_found_by_asking_f5(
+    over_chain: ChainPair, receiver: Receiver
+) -> None:
+    """Less than half first, then the rest, less than was asked for; and B's callbacks are lost."""
+    before, pair = over_chain.available(), over_chain.pair
+    number = chain_deposit(over_chain, receiver)
+    pair.a.proxy.mode = "swallows"
+    over_chain.pay(number, 4_000_000)
+    over_chain.node.mine(scenes.CONFIRMATIONS - 1)
+    until(lambda: pair.b.rows(DETAIL, number) == [("partial",)], what="the part at B")
+    pair.a.make_due(number)
+    until(lambda: pair.a.one(ASKED, number), what="A's question")
+    assert gained(over_chain, before) == NOTHING
+    over_chain.pay(number, 5_500_000)
+    over_chain.node.mine(scenes.CONFIRMATIONS - 1)
+    status = "SELECT status FROM records_payment WHERE merchant_order_no = %s"
+    until(lambda: pair.b.one(status, number) == 1, what="the credit at B")
+    pair.a.make_due(number)
+    assert told_over_chain(over_chain, receiver) == [(2, 950)]
+    # 9.5 less 8 ‰, and less 3 ‰.
+    assert gained(over_chain, before) == (Decimal("9.424"), Decimal("9.4715"))
+
+
+def test_both_books_are_sound_after_payments_on_a_chain(over_chain: ChainPair, receiver: Receiver) -> None:
+    number = chain_deposit(over_chain, receiver)
+    over_chain.pay(number, 10_000_000)
+    over_chain.node.mine(scenes.CONFIRMATIONS - 1)
+    assert told_over_chain(over_chain, receiver) == [(2, 1000)]
+    sites = (over_chain.pair.a, over_chain.pair.b)
+    own = f"{PAYMENTS} WHERE currency_id = 'USDT'"
+    ours, theirs = (site.rows(own) for site in sites)
+    assert {row[1:] for row in ours} == {(row[0], *row[2:]) for row in theirs}
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda site: site.terminal.manage("verify_ledger"), sites))
     assert [answer.returncode for answer in answers] == [0, 0], answers

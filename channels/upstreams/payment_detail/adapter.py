@@ -167,7 +167,7 @@ class PaymentDetailAdapter:
                 channel_order_no=wire.text(data, "outPaymentNo", length_max=64, is_required=True),
                 state=state,
                 amount=self._moved(data, state),
-                currency=wire.text(data, "quoteCurrencySymbol", length_max=8, is_required=True),
+                currency=wire.text(data, "quoteCurrencySymbol", length_max=16, is_required=True),
                 reason=_why(data),
             )
         except (signing.SignatureRefused, wire.Unreadable) as fault:
@@ -220,7 +220,7 @@ class PaymentDetailAdapter:
             exchange=exchange,
             channel_order_no=wire.text(data, "outPaymentNo", length_max=64, is_required=True),
             amount=self._moved(data, state),
-            currency=wire.text(data, "quoteCurrencySymbol", length_max=8, is_required=True),
+            currency=wire.text(data, "quoteCurrencySymbol", length_max=16, is_required=True),
             reason=_why(data),
         )
 
