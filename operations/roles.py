@@ -255,7 +255,7 @@ OWN_KEYS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Came with the migration `0073_chain_roles`: seen by whoever sees channels, kept by administrators.
+# Came with the migration `0074_chain_roles`: seen by whoever sees channels, kept by administrators.
 _CHAINS_SEEN = ("channels.view_chain", "channels.view_token")
 CHAINS: dict[str, tuple[str, ...]] = {
     SUPER_ADMINISTRATOR: (

@@ -16,7 +16,7 @@ def give(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("operations", "0072_own_key_roles"),
+        ("operations", "0073_returned_files"),
         ("channels", "0047_chain_reference"),
     ]
 
