@@ -12,7 +12,7 @@ from channels.models import Chain, Service, Token
 from channels.rates import NoRate
 from channels.upstreams import base
 from diamondpay.lib import clock, errors
-from operations import placement
+from operations import chain_orders, placement
 from records import chain_payments, payer_links, submission
 from records.models import ChainKey, ChainPayment, ChainQuote, Payment, PaymentStatus, UpstreamCall
 from tests import factories
@@ -98,7 +98,8 @@ def test_a_fiat_quote_offers_every_token_with_a_rate_rounded_up_to_a_unit(node: 
     payment = scene.place("100", symbol="USD")
     quotes = ChainQuote.objects.order_by("token__symbol").values_list("token__symbol", "units", "unit_price")
     assert list(quotes) == [
-        ("ETH", 33_333_333_333_333_334, Decimal(3000)), ("USDC", 100_020_005, Decimal("0.9998")),
+        ("ETH", Decimal(33_333_333_333_333_334), Decimal(3000)),
+        ("USDC", Decimal(100_020_005), Decimal("0.9998")),
     ]  # fmt: skip
     found = ChainPayment.objects.get(pk=payment.pk)
     assert (found.token, found.expected_units, payment.qr_text) == (None, None, found.address)
@@ -196,4 +197,4 @@ def _placed(scene: scenes.Scene, **asked: Any) -> Payment:
         "merchant": scene.merchant, "chain_id": scene.chain.pk, "quote_symbol": "USDT",
         "is_legal_tender": False, "quote_amount": Decimal(10), "out_trade_no": "T1",
     }  # fmt: skip
-    return scenes.chain_orders.place(**{**wanted, **asked})
+    return chain_orders.place(**{**wanted, **asked})

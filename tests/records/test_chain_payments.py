@@ -22,6 +22,7 @@ from records.models import (
     Posting,
     PostingKind,
 )
+from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -288,4 +289,4 @@ def test_what_arrives_before_a_token_was_picked_picks_it(node: Node) -> None:
 def factories_rates() -> None:
     """Let the tokens have their rates in USD."""
     for base, rate in (("USDT", "1.0003"), ("USDC", "0.9998"), ("ETH", "3000")):
-        scenes.factories.make_rate(rate, base, "USD")
+        factories.make_rate(rate, base, "USD")

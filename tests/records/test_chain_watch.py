@@ -12,12 +12,14 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import override_settings
 
+from channels import secrets
 from channels.models import Chain, Channel
-from channels.upstreams.chain import Block, Transfer
+from channels.upstreams.chain import Block, ChainUnreadable, Transfer
 from channels.upstreams.evm.adapter import EvmAdapter
 from diamondpay.lib import crash
 from records import chain_transfers, chain_watch
 from records.models import ChainCursor, ChainPayment, ChainTransfer, Payment, PaymentStatus, Posting
+from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -251,8 +253,8 @@ def test_a_node_that_is_behind_or_gone_changes_nothing(node: Node) -> None:
 
 
 def _set(channel: Channel, **changed: str) -> None:
-    settings = {**scenes.factories.secrets.settings_of(channel), **changed}
-    channel.settings_encrypted = scenes.factories.secrets.seal_settings(settings)
+    settings = {**secrets.settings_of(channel), **changed}
+    channel.settings_encrypted = secrets.seal_settings(settings)
     channel.save(update_fields=["settings_encrypted"])
 
 
@@ -277,7 +279,7 @@ def test_settings_that_make_no_sense_are_refused_in_words(field: str, value: str
 
 def test_a_public_name_that_leads_inside_is_not_connected_to() -> None:
     adapter = EvmAdapter({"chain": "ETH", "node_url": "https://localhost:9", "xpub": scenes.XPUB})
-    with pytest.raises(chain_watch.ChainUnreadable, match="not a public address"):
+    with pytest.raises(ChainUnreadable, match="not a public address"):
         adapter.head(network_id=1)
 
 
