@@ -13,7 +13,6 @@ from channels import secrets
 from diamondpay.lib import clock, errors
 from records import payments
 from records.models import Actor, Case, ChainPayment, ChainTransfer, Payment, PaymentStatus
-from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node

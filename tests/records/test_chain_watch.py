@@ -19,7 +19,6 @@ from channels.upstreams.evm.adapter import EvmAdapter
 from diamondpay.lib import crash
 from records import chain_transfers, chain_watch
 from records.models import ChainCursor, ChainPayment, ChainTransfer, Payment, PaymentStatus, Posting
-from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
