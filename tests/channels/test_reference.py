@@ -44,7 +44,7 @@ def test_every_currency_came_with_its_system_accounts() -> None:
 
 
 SERVICES = {
-    "CNY": ["SVC0001", "SVC0004", "SVC0005", "SVC0006", "SVC0008", "SVC0010", "SVC0011"],
+    "CNY": ["SVC0001", "SVC0004", "SVC0005", "SVC0006", "SVC0008", "SVC0010", "SVC0011", "SVC0095"],
     "BRL": ["SVC0022", "SVC0023"],
     "INR": ["SVC0030", "SVC0031", "SVC0084"],
     "THB": ["SVC0044", "SVC0045", "SVC0046", "SVC0065", "SVC0082"],
@@ -52,6 +52,9 @@ SERVICES = {
     "VND": ["SVC0080", "SVC0081"],
     "USDT": ["SVC0085", "SVC0086"],
     "HKD": ["SVC0090", "SVC0091"],
+    "USDC": ["SVC0092"],
+    "ETH": ["SVC0093"],
+    "USD": ["SVC0094"],
 }
 
 
