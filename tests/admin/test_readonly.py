@@ -13,7 +13,19 @@ from django.test import Client
 from diamondpay.models import AuditRow, Heartbeat, Preference, SignIn, User
 from merchants.models import ApiCall, Credential
 from operations.models import Act
-from records.models import ExportJob, ExportSchedule, ExportTemplate, Notification, Payment, UpstreamCall
+from records.models import (
+    ChainCursor,
+    ChainKey,
+    ChainPayment,
+    ChainQuote,
+    ChainTransfer,
+    ExportJob,
+    ExportSchedule,
+    ExportTemplate,
+    Notification,
+    Payment,
+    UpstreamCall,
+)
 from tests import factories
 from tests.admin import book
 from tests.admin.test_lists import url_of
@@ -22,8 +34,14 @@ pytestmark = pytest.mark.django_db
 
 # Of the files, a person edits their own templates and schedules, and may cancel or retry a job.
 _OWN_FILES = (ExportTemplate, ExportSchedule)
+# What a chain knows of an order is shown on the order's page, and has none of its own.
+_OF_CHAINS = (ChainCursor, ChainKey, ChainPayment, ChainQuote, ChainTransfer)
 RECORDS: list[Any] = [
-    *(model for model in apps.get_app_config("records").get_models() if model not in _OWN_FILES),
+    *(
+        model
+        for model in apps.get_app_config("records").get_models()
+        if model not in (*_OWN_FILES, *_OF_CHAINS)
+    ),
     Act, ApiCall, AuditRow, Credential, Heartbeat, Preference, SignIn,
 ]  # fmt: skip
 
