@@ -187,7 +187,7 @@ def test_the_page_costs_the_same_however_many_services_there_are(
         ChannelService.objects.create(channel_id=NAME, service=service)
     with CaptureQueriesContext(connection) as many:
         page = client.get(creating.PAYMENT_PAGE, asked)
-    assert len(page.context["services"]) == 6
+    assert len(page.context["services"]) == 7
     assert len(many) == len(few)
 
 
