@@ -258,6 +258,8 @@ def _refused_kind(column: FileColumn, cell: Cell) -> str:
         return _t("It is an error of the spreadsheet. Put the value there.")
     if cell.kind is CellKind.TRUTH:
         return _t("It is a truth value (TRUE or FALSE). Format the cell as text and type it again.")
+    if cell.kind is CellKind.MOMENT:
+        return _t("It is a date or a time. Format the cell as text and type it again.")
     is_scientific = column.key in PERSONAL and _SCIENTIFIC.fullmatch(cell.text) is not None
     if cell.kind is CellKind.ROUNDED or is_scientific:
         return _t(

@@ -202,7 +202,18 @@ def _put(written: Any, cell: Cell) -> None:
     if cell.kind is CellKind.TRUTH:
         written.value = cell.text == "TRUE"
         return
+    if cell.kind is CellKind.MOMENT:
+        written.value, written.number_format = _moment(cell.text), "yyyy-mm-dd hh:mm:ss"
+        return
     written.value = _LOOKS_ESCAPED.sub("_x005F_", texts.clean(cell.text))
     written.data_type = "e" if cell.kind is CellKind.FAULT else "s"
     written.number_format = "@"
     written.quotePrefix = True
+
+
+def _moment(text: str) -> datetime | int:
+    """Return a moment as a cell of dates holds it; what is none on a calendar is day 0."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return 0

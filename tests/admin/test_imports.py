@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 
 from channels.models import Bank
-from diamondpay.lib.imports import reading
+from diamondpay.lib.imports import lines as reading
 from diamondpay.models import AuditRow, User
 from merchants.models import MerchantService, ServiceBound
 from merchants.registration import Registered
@@ -38,10 +38,11 @@ def book(*rows: Sequence[Any]) -> bytes:
     return file.getvalue()
 
 
-def tried(client: Client, url: str, content: bytes | str, name: str = "list.xlsx") -> Any:
+def tried(client: Client, url: str, content: bytes | str, name: str = "") -> Any:
     """Hand a file in and return the page that says what it would do."""
     data = content.encode() if isinstance(content, str) else content
-    return client.post(url, {"file": SimpleUploadedFile(name, data)})
+    named = name or ("list.xlsx" if data.startswith(b"PK") else "list.csv")
+    return client.post(url, {"file": SimpleUploadedFile(named, data)})
 
 
 def applied(client: Client, url: str, page: Any) -> Any:
@@ -287,18 +288,20 @@ def test_a_merchants_user_who_may_import_reaches_no_other_merchant(
     ("content", "words"),
     [
         (b"", "The file is empty."),
-        (b"MZ\x90\x00\x03", "The file is no Excel book"),
+        (b"MZ\x90\x00\x03", "The file is not UTF-8."),
         (b"<script>alert(1)</script>", "No sheet has these headings"),
-        (b"x" * (reading.BYTES_MAX + 1), "The file is larger than 2 MB."),
+        (b"x" * (reading.BYTES_MAX + 1), "at most 2 MB are taken"),
     ],
 )
 def test_files_that_are_none_get_words_beside_the_field(
     content: bytes, words: str, client: Client, approver: User
 ) -> None:
     client.force_login(approver)
-    page = tried(client, BANKS, content, "../../<b>.php")
+    page = tried(client, BANKS, content, "../../<b>.csv")
     assert page.status_code == 422
     assert words in str(page.context["form"].errors["file"])
+    other = tried(client, BANKS, content or b"x", "../../x.php")
+    assert "Choose a file" in str(other.context["form"].errors["file"]) or len(content) > reading.BYTES_MAX
     for data in ({}, {"file": "no file"}):
         assert client.post(BANKS, data).status_code == 422
     assert client.put(BANKS).status_code == 405

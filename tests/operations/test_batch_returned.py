@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -129,6 +129,14 @@ def test_nothing_in_the_file_that_comes_back_is_a_formula(owner: Registered, mak
     read_back = upload_kinds.read(content_of(row, maker), name="x.xlsx")[0].rows[1].cells[2]
     assert (read_back.text, read_back.kind) == (name.strip(), CellKind.TEXT)
     assert (sheet["C2"].data_type, sheet["C2"].quotePrefix) == ("s", True)
+
+
+def test_a_date_stays_one_and_is_refused_both_times(owner: Registered, maker: User) -> None:
+    content = xlsx(HEAD, [(date(2026, 11, 28), "5", "Zhang", "62220212")])
+    (found,) = batching.faults(owner, maker, content)
+    assert (found.column, found.value) == ("A Merchant order no.", "2026-11-28 00:00:00")
+    assert found.reason == "It is a date or a time. Format the cell as text and type it again."
+    assert batching.faults(owner, maker, content_of(ReturnedFile.objects.get(), maker)) == [found]
 
 
 def test_wrong_titles_and_whole_refusals_keep_nothing(owner: Registered, maker: User) -> None:

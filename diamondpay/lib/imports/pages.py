@@ -32,13 +32,15 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import admin_forms, errors, pages
 from diamondpay.lib.house import House
-from diamondpay.lib.imports import reading, trials
-from diamondpay.lib.imports.archive import Unreadable
-from diamondpay.lib.imports.reading import Line, Lines
+from diamondpay.lib.imports import lines as reading
+from diamondpay.lib.imports import trials
+from diamondpay.lib.imports.lines import Line, Lines
 from diamondpay.lib.imports.resources import StaffResource
 from diamondpay.lib.imports.trials import Trial
 from diamondpay.lib.spreadsheet import summary as sheets
+from diamondpay.lib.spreadsheet import upload_kinds
 from diamondpay.lib.spreadsheet.columns import Column, Look
+from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.lib.spreadsheet.xlsx import Book
 
 SHOWN_MAX = 200
@@ -111,15 +113,12 @@ def _page(request: HttpRequest, wanted: Import) -> HttpResponseBase:
         return _answer(request, wanted, form=form)
     file = form.cleaned_data["file"]
     try:
-        if file.size > reading.BYTES_MAX:
-            raise Unreadable(
-                gettext("The file is larger than %d MB. Divide it.") % (reading.BYTES_MAX // 1_000_000)
-            )
+        upload_kinds.check_size(file.size, reading.TAKEN)
         content = file.read()
-        lines = reading.read(content, headings=wanted.resource.headings())
+        lines = reading.read(content, name=str(file.name), headings=wanted.resource.headings())
         tried = _sealed(request, wanted, lines, name=str(file.name), content=content)
         trial = trials.attempt(wanted.resource, lines, **_as(request, wanted))
-    except (Unreadable, errors.Busy) as refusal:
+    except (FileRefused, errors.Busy) as refusal:
         form.add_error("file", str(refusal))
         return _answer(request, wanted, form=form)
     return _answer(
@@ -252,7 +251,7 @@ def _salt(request: HttpRequest, wanted: Import) -> str:
 
 
 def _sealed(request: HttpRequest, wanted: Import, lines: Lines, *, name: str, content: bytes) -> str:
-    """Return what was read for the page to carry. Raises: Unreadable when that would be too much."""
+    """Return what was read for the page to carry. Raises: FileRefused when that would be too much."""
     tried = {
         "lines": [[each.sheet, each.row, dict(each.cells)] for each in lines.lines],
         "sheets": list(lines.sheets),
@@ -261,7 +260,7 @@ def _sealed(request: HttpRequest, wanted: Import, lines: Lines, *, name: str, co
     }
     sealed = signing.dumps(tried, salt=_salt(request, wanted), compress=True)
     if len(sealed) > _TRIED_BYTES_MAX:
-        raise Unreadable(gettext("The file holds too much text. Divide it."))
+        raise FileRefused(gettext("The file holds too much text. Divide it."))
     return sealed
 
 

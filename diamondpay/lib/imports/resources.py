@@ -32,7 +32,7 @@ from import_export.resources import ModelResource
 
 from diamondpay.lib import transactions
 from diamondpay.lib.errors import Words
-from diamondpay.lib.imports import reading, widgets
+from diamondpay.lib.imports import lines, widgets
 
 VisibleTo = Callable[[QuerySet[Any]], QuerySet[Any]]
 
@@ -102,9 +102,9 @@ class StaffResource(ModelResource):  # type: ignore[misc]  # import-export has n
         """Return each name that a column may have in a file, with its key; the one people read comes last."""
         names: dict[str, str] = {}
         for key in cls._meta.fields:
-            names[reading.key_of(key)] = key
+            names[lines.key_of(key)] = key
         for key in cls._meta.fields:
-            title = reading.key_of(cls.title_of(key))
+            title = lines.key_of(cls.title_of(key))
             names.pop(title, None)
             names[title] = key
         return names

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _t
 from import_export.results import RowResult
 
 from diamondpay.lib import admin_forms, transactions
-from diamondpay.lib.imports.reading import Fault, Line, Lines
+from diamondpay.lib.imports.lines import Fault, Line, Lines
 from diamondpay.lib.imports.resources import StaffResource, VisibleTo
 
 NEW, CHANGE, SAME = "new", "change", "same"

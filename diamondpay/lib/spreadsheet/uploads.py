@@ -34,6 +34,8 @@ class CellKind(enum.StrEnum):
     FORMULA = "formula"
     FAULT = "fault"
     TRUTH = "truth"
+    # A number that the sheet shows as a date or a time; the text is that moment.
+    MOMENT = "moment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Sheet:
     """A sheet and its rows from the top; a CSV file is one sheet without a name."""
 
     name: str
+    is_hidden: bool = False
     rows: list[SheetRow] = field(default_factory=list)
 
 

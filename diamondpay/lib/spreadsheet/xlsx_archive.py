@@ -56,6 +56,9 @@ class Archive:
         self._check_sizes(parts)
         self._check_kinds(parts)
         self._names = {part.filename.lstrip("/").lower(): part for part in parts}
+        if len(self._names) < len(parts):
+            # Of two parts of one name another reader would take the other.
+            raise broken()
 
     def _check_count(self, parts: list[zipfile.ZipInfo]) -> None:
         if len(parts) > self._limits.part_count_max:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 
+from diamondpay.lib.spreadsheet import xlsx_moments
 from diamondpay.lib.spreadsheet.columns import DIGITS_MAX
 from diamondpay.lib.spreadsheet.uploads import (
     Cell,
@@ -31,30 +32,33 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _SHOWN = Context(prec=DIGITS_MAX)
 _NUMBER_LENGTH_MAX = 40
 _EXPONENT_MAX = 40
+_ROWS_OF_A_SHEET = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
     name: str
     file: str
+    is_hidden: bool
 
 
 def read(content: bytes, limits: Limits) -> list[Sheet]:
     """Return the worksheets of a book with their rows, in the order of the tabs. Raises: FileRefused."""
     archive = Archive(content, limits)
     archive.check_types()
-    listed = _listed(archive, limits)
-    texts = _shared_texts(archive)
+    listed, styles = _listed(archive, limits)
+    texts, moments = _shared_texts(archive), xlsx_moments.read(archive, styles)
     sheets = []
     for entry in listed:
-        reader = _SheetReader(sheet=Sheet(name=entry.name), texts=texts, limits=limits)
+        sheet = Sheet(name=entry.name, is_hidden=entry.is_hidden)
+        reader = _SheetReader(sheet=sheet, texts=texts, moments=moments, limits=limits)
         archive.parse(entry.file, start=reader.start, end=reader.end, text=reader.text)
         sheets.append(reader.sheet)
     return sheets
 
 
-def _listed(archive: Archive, limits: Limits) -> list[_Listed]:
-    """Return the book's worksheets and where each stands."""
+def _listed(archive: Archive, limits: Limits) -> tuple[list[_Listed], str]:
+    """Return the book's worksheets and where each stands, and the part of its styles."""
     book = next(
         (target for kind, target in _relations(archive, "_rels/.rels", "").values()
          if kind == "officeDocument"),
@@ -64,18 +68,22 @@ def _listed(archive: Archive, limits: Limits) -> list[_Listed]:
         raise broken()
     folder, name = posixpath.split(book)
     targets = _relations(archive, f"{folder}/_rels/{name}.rels", folder)
-    tabs: list[tuple[str, str]] = []
+    tabs: list[tuple[str, str, bool]] = []
 
     def start(element: str, attributes: Mapping[str, str]) -> None:
         if element == "sheet":
-            tabs.append((attributes.get("name", ""), attributes.get("id", "")))
+            is_hidden = attributes.get("state", "visible") != "visible"
+            tabs.append((attributes.get("name", ""), attributes.get("id", ""), is_hidden))
 
     archive.parse(book, start=start)
     if len(tabs) > limits.sheet_count_max:
         raise too_many_sheets(len(tabs), limits)
-    found = [(tab, targets.get(key, ("", ""))) for tab, key in tabs]
+    found = [(tab, is_hidden, targets.get(key, ("", ""))) for tab, key, is_hidden in tabs]
+    styles = next((target for kind, target in targets.values() if kind == "styles"), "")
     # A sheet that is a chart alone has no cells.
-    return [_Listed(tab, target) for tab, (kind, target) in found if kind == "worksheet"]
+    return [
+        _Listed(tab, target, is_hidden) for tab, is_hidden, (kind, target) in found if kind == "worksheet"
+    ], styles
 
 
 def _relations(archive: Archive, name: str, folder: str) -> dict[str, tuple[str, str]]:
@@ -125,9 +133,12 @@ def _shared_texts(archive: Archive) -> list[str]:
 class _SheetReader:
     """Takes a sheet's elements as they come and keeps the rows that hold something."""
 
-    def __init__(self, *, sheet: Sheet, texts: list[str], limits: Limits) -> None:
+    def __init__(
+        self, *, sheet: Sheet, texts: list[str], moments: frozenset[int], limits: Limits
+    ) -> None:  # fmt: skip
         self.sheet = sheet
-        self._texts, self._limits = texts, limits
+        self._texts, self._moments, self._limits = texts, moments, limits
+        self._is_moment = False
         self._row_number = self._column = 0
         self._is_hidden = self._is_formula = False
         self._kind, self._inside = "", ""
@@ -138,13 +149,14 @@ class _SheetReader:
     def start(self, element: str, attributes: Mapping[str, str]) -> None:
         """Take the beginning of an element."""
         if element == "row":
-            given = attributes.get("r", "")
-            self._row_number = int(given) if given.isdigit() and len(given) < 8 else self._row_number + 1
+            self._row_number = _row_of(attributes.get("r", ""), self._row_number + 1)
             self._is_hidden = attributes.get("hidden", "0") in ("1", "true")
             self._cells, self._column = {}, -1
         elif element == "c":
             self._column = _column_of(attributes.get("r", ""), self._column + 1)
             self._kind, self._is_formula = attributes.get("t", "n"), False
+            style = attributes.get("s", "0")
+            self._is_moment = style.isdigit() and len(style) < 9 and int(style) in self._moments
             self._value, self._formula = [], []
         elif element == "f":
             self._is_formula, self._inside = True, "f"
@@ -190,13 +202,24 @@ class _SheetReader:
             return Cell("TRUE" if value.strip() == "1" else "FALSE", CellKind.TRUTH)
         if self._kind == "e":
             return Cell(value.strip()[:20], CellKind.FAULT)
-        return _number(value.strip())
+        if self._kind == "d":
+            return Cell(value.strip()[:40], CellKind.MOMENT)
+        return xlsx_moments.shown(value) if self._is_moment else _number(value.strip())
 
     def _shared(self, place: str) -> str:
         number = int(place) if place.strip().isdigit() and len(place) < 9 else -1
         if not 0 <= number < len(self._texts):
             raise broken()
         return self._texts[number]
+
+
+def _row_of(given: str, following: int) -> int:
+    """Return a row's number; one that does not say follows the one before. Raises: FileRefused."""
+    if not given:
+        return following
+    if not (given.isascii() and given.isdigit() and len(given) < 8 and 0 < int(given) <= _ROWS_OF_A_SHEET):
+        raise broken()
+    return int(given)
 
 
 def _column_of(reference: str, following: int) -> int:
