@@ -6,6 +6,7 @@ but a view that names a merchant whom a person may not see is not even offered t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.contrib.auth.models import Group
@@ -31,10 +32,15 @@ class ViewRefused(errors.DomainError):
 
 def visible(*, page: str, user: User) -> list[SavedView]:
     """Return the views of a page that the user may open: their own, and those of their roles."""
+    return visible_on(pages=[page], user=user)
+
+
+def visible_on(*, pages: Collection[str], user: User) -> list[SavedView]:
+    """Return the views of several pages that the user may open, by name."""
     own_or_shared = Q(owner=user) | Q(shared_with__in=_roles(user))
-    found = SavedView.objects.filter(own_or_shared, page=page).select_related("owner", "shared_with")
+    found = SavedView.objects.filter(own_or_shared, page__in=pages).select_related("owner", "shared_with")
     confined = filters.confined_to(user)
-    views = list(found.order_by("name", "id").distinct()[:VIEW_COUNT_MAX])
+    views = list(found.order_by("name", "id").distinct()[: VIEW_COUNT_MAX * len(pages)])
     if confined is None:
         return views
     return [view for view in views if view.owner_id == user.pk or _is_within(view, confined)]

@@ -176,7 +176,7 @@ class ScheduleForm(LockedForm):
         assert isinstance(view, forms.ModelChoiceField)  # noqa: S101 - declared above
         kind.choices = choices.kinds_for(self.user)
         zone.choices = [(name, name) for name in sorted(available_timezones())]
-        offered = [each.pk for key in kinds.KINDS for each in saved_views.visible(page=key, user=self.user)]
+        offered = [each.pk for each in saved_views.visible_on(pages=list(kinds.KINDS), user=self.user)]
         view.queryset = SavedView.objects.filter(pk__in=offered).order_by("page", "name")
         if not self.initial.get("zone"):
             self.initial["zone"] = timezone.get_current_timezone_name()
@@ -235,12 +235,10 @@ class ExportScheduleAdmin(AuditedAdmin):
         """Offer the templates that the person may use."""
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "template" and field is not None:
-            allowed = [
-                pk
-                for kind in kinds.KINDS
-                for pk in choices.templates_for(kind=kind, user=request.user).values_list("pk", flat=True)  # type: ignore[arg-type]
-            ]
-            field.queryset = ExportTemplate.objects.filter(pk__in=allowed).order_by("kind", "name")
+            allowed = choices.templates_for(user=request.user)  # type: ignore[arg-type]
+            field.queryset = ExportTemplate.objects.filter(pk__in=allowed.order_by().values("pk")).order_by(
+                "kind", "name"
+            )
         return field
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

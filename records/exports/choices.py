@@ -92,9 +92,11 @@ def remember(*, kind: str, user: User, choice: Choice) -> None:
     Preference.objects.update_or_create(user=user, key=f"export:{kind}", defaults={"value": value})
 
 
-def templates_for(*, kind: str, user: User) -> QuerySet[ExportTemplate]:
-    """Return the person's own templates and those shared with one of their roles, by name."""
-    found = ExportTemplate.objects.filter(kind=kind)
+def templates_for(*, user: User, kind: str | None = None) -> QuerySet[ExportTemplate]:
+    """Return the person's own templates and those shared with one of their roles, by name; of any kind of
+    which there are files, where none is named.
+    """
+    found = ExportTemplate.objects.filter(kind__in=kinds.KINDS if kind is None else [kind])
     own = access.visible_to(user, found).filter(owner=user)
     shared = found.filter(shared_with__in=user.groups.all())
     return (own | shared).distinct().select_related("owner").order_by("name")
