@@ -262,3 +262,13 @@ def test_both_statistics_lead_to_a_file_of_what_they_show(
     assert "Download" in answer.content.decode()
     assert job.state == State.DONE
     assert sum(int(row[4]) for row in data(job, finance)) == 8
+
+
+def test_the_form_of_a_schedule_asks_once_for_all_kinds_of_records(
+    client: Client, finance: User, django_assert_max_num_queries: Any
+) -> None:
+    client.force_login(finance)
+    url = "/admin/records/exportschedule/add/"
+    client.get(url)
+    with django_assert_max_num_queries(20):
+        assert client.get(url).status_code == 200
