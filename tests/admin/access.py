@@ -64,6 +64,8 @@ ROLES = {
 _BESIDE_THE_URLCONF = {"healthz": "/healthz", "readyz": "/readyz"}
 _KIND = "<slug:kind>"
 _CATCH_ALL = "(?P<url>.*)$"
+# What stands behind the address of the payer's page.
+_BEHIND_PAGE = {"portal-payment-state": "/status", "portal-payment-token": "/token"}
 _JSON, _OWN_CODE = "application/json", re.compile(rb'"error_code": ?"(\d{4})"')
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Pages whose rows the address does not name by their model.
@@ -225,7 +227,7 @@ def asked(address: Address, world: World) -> str:
         path = urlsplit(
             payer_links.payment_page(Payment.objects.filter(merchant=world.acme.merchant).latest("id"))
         ).path
-        return path + "/status" * address.name.endswith("-state")
+        return path + _BEHIND_PAGE.get(address.name, "")
     if address.route.startswith("admin/acts/"):
         return "/" + _PARAMETER.sub(_act_object(address.route.split("/")[2], world), address.route)
     model = model_of(address.route)
