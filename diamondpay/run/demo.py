@@ -31,6 +31,7 @@ from diamondpay.run import (
     demo_receivers,
     demo_setup,
     demo_upstream,
+    demo_waiting,
 )
 from diamondpay.run.demo_plan import Planned, Window
 from diamondpay.run.demo_scene import Scene, Story
@@ -106,6 +107,7 @@ def load(*, order_count: int = ORDERS, first: int | None = None, say: Say) -> No
         tasks.fold_totals()
         if first is None:
             live = demo_live.place(stage)
+            demo_waiting.ask(stage)
             audit.write(
                 action=COMPLETE,
                 object_kind=OBJECT_KIND,

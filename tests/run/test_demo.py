@@ -24,11 +24,11 @@ from channels.upstreams.sandbox.adapter import SandboxAdapter
 from diamondpay import environment
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow
-from diamondpay.run import demo, demo_cast, demo_live, demo_plan, demo_setup
+from diamondpay.run import demo, demo_cast, demo_live, demo_plan, demo_setup, demo_waiting
 from merchants.models import Merchant
 from merchants.registration import Registered
 from operations import placement
-from operations.models import Act
+from operations.models import Act, BatchPayout
 from records import checks, ledger
 from records.models import (
     Account,
@@ -95,9 +95,11 @@ def test_a_demo_has_every_status_case_and_outcome_and_a_second_run_adds_nothing(
     }
     assert seen(Notification.objects.all(), "state") >= {"success", "failed"}
     assert seen(Act.objects.all(), "state") == set(Act.State.values)
-    assert seen(Act.objects.all(), "kind") == set(Act.Kind.values) - {
-        "review_payout", "refund_payment", "change_terms", "rotate_credential", "add_rate",
-    }  # fmt: skip
+    assert seen(Act.objects.all(), "kind") == set(Act.Kind.values) - {"review_payout"}
+    waiting = Act.objects.filter(state=Act.State.REQUESTED)
+    assert seen(waiting, "kind") >= {"refund_payment", "change_terms", "rotate_credential", "add_rate"}
+    batch = BatchPayout.objects.get()
+    assert (batch.state, batch.row_count) == (BatchPayout.State.PREPARED, demo_waiting.BATCH_ROWS)
     assert seen(Payment.objects.filter(is_test=True), "source") == {"MerchantBackend"}
     assert Payment.objects.filter(is_late=True).exists()
     assert Payout.objects.filter(is_held=True).count() == 1
