@@ -54,9 +54,8 @@ class ActAdmin(ReadOnlyAdmin):
 
     list_display = (
         _act.page("id", label=_("act")), _act.text("kind"), _act.badge("state", _TONES), "object_name",
-        "object_id", _act.money("amount"), "reason", _act.text("requested_by"), _act.moment("requested_at"),
-        _act.text("decided_by"),
-        _act.moment("decided_at"),
+        _act.money("amount"), "reason", _act.text("requested_by"), _act.moment("requested_at"),
+        _act.text("decided_by"), _act.moment("decided_at"),
     )  # fmt: skip
     list_display_links = None
     filters = {"state": Several("state"), "kind": Several("kind")}
