@@ -7,6 +7,7 @@ What a node can do wrong is done by `fault`, between what py-evm answers and wha
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from typing import Any
 from eth_tester import EthereumTester, PyEVMBackend
 
 from channels.upstreams.evm.keccak import keccak256
+
+# py-evm lets Python recurse a hundred times deeper than our processes do, past the end of the C stack: hostile
+# JSON that nests deeply would end the tests instead of being refused. No contract here calls so deep.
+sys.setrecursionlimit(1000)
 
 NETWORK = 131277322940537
 COIN_CODE = Path(__file__).with_name("coin.hex")
