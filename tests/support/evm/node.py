@@ -20,8 +20,8 @@ from eth_tester import EthereumTester, PyEVMBackend
 
 from channels.upstreams.evm.keccak import keccak256
 
-# py-evm lets Python recurse a hundred times deeper than our processes do, past the end of the C stack: hostile
-# JSON that nests deeply would end the tests instead of being refused. No contract here calls so deep.
+# py-evm lets Python recurse a hundred times deeper than our processes do, past the end of the C stack: JSON
+# that nests deeply would end the tests instead of being refused. No contract here calls so deep.
 sys.setrecursionlimit(1000)
 
 NETWORK = 131277322940537
