@@ -259,6 +259,15 @@ class Notification(models.Model):
             ),
         ]
         indexes = [
+            # An order's page and the audit look for all of an order's, also those that were asked for.
+            models.Index(
+                fields=["payment", "id"],
+                name="notification_of_payment",
+                condition=Q(payment__isnull=False),
+            ),
+            models.Index(
+                fields=["payout", "id"], name="notification_of_payout", condition=Q(payout__isnull=False)
+            ),
             models.Index(fields=["due_at"], name="notification_due", condition=Q(state="retrying")),
             models.Index(
                 fields=["merchant", "due_at", "id"],
