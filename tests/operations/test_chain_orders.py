@@ -57,7 +57,7 @@ def test_the_same_again_is_the_same_order_and_uses_no_address(node: Node) -> Non
         ({"chain_id": 12345}, "chain_id"),
         ({"chain_id": 1}, "chain_id"),
         ({"quote_symbol": "DOGE"}, "quote_symbol"),
-        ({"quote_symbol": "XXX", "is_legal_tender": True}, "quote_symbol"),
+        ({"quote_symbol": "QQQ", "is_legal_tender": True}, "quote_symbol"),
         ({"quote_symbol": "ETH", "is_legal_tender": True}, "is_legal_tender"),
         ({"quote_symbol": "USD"}, "quote_symbol"),
         ({"quote_amount": Decimal("0.0000001")}, "amount"),

@@ -365,3 +365,4 @@ def test_the_database_agrees_with_the_model_whatever_happens(upstream: ScriptedU
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert checks.violations() == []

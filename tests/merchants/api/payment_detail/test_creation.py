@@ -118,7 +118,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"quoteCurrencySymbol": "DOGE"}, "quoteCurrencySymbol: The chain has no such token, or it is closed."),
     ({"quoteCurrencySymbol": "USD"}, "quoteCurrencySymbol: The chain has no such token, or it is closed."),
     ({"isLegalTender": 1}, "isLegalTender: This currency is not legal tender."),
-    ({"isLegalTender": 1, "quoteCurrencySymbol": "XXX"}, "quoteCurrencySymbol: There is no such currency."),
+    ({"isLegalTender": 1, "quoteCurrencySymbol": "QQQ"}, "quoteCurrencySymbol: There is no such currency."),
     ({"quoteAmount": "0.0000001"}, "quoteAmount: The amount has more decimals than the currency."),
 ]
 
