@@ -9,9 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from channels.upstreams import masking, proofs, transport
+from channels.upstreams import hearing, masking
 from channels.upstreams.base import Exchange
 from channels.upstreams.gateway import wire
 from channels.upstreams.gateway.account import Account
@@ -22,13 +22,7 @@ BASE_PATH = "/gateway/api"
 CALL_HEADER = "x-call-id"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back. envelope is None, and fault says why, unless it was complete, proven and readable."""
-
-    exchange: Exchange
-    envelope: wire.Envelope | None = None
-    fault: str = ""
+Heard = hearing.Heard[wire.Envelope]
 
 
 def post(*, account: Account, path: str, fields: Mapping[str, object], hidden: Collection[str]) -> Heard:
@@ -77,60 +71,17 @@ def _exchange(
     hidden: Collection[str],
 ) -> Heard:
     url = f"{account.base_url}{BASE_PATH}/{account.version}{path}"
-    started = time.monotonic()
-    try:
-        answer = transport.exchange(
-            method=method, url=url, headers=headers, body=body, timeout_seconds=account.timeout_seconds
-        )
-    except transport.NoAnswer as silence:
-        record = _record(f"{method} {url}{shown}", f"no answer: {silence}", None, started)
-        return Heard(exchange=record, fault=str(silence))
-    envelope, response, fault = _read(account, answer, call=call, hidden=hidden)
-    response = f"HTTP {answer.status}\n{response}"
-    return Heard(
-        exchange=_record(f"{method} {url}{shown}", response, answer.status, started),
-        envelope=envelope,
-        fault=fault,
-    )
-
-
-def _read(
-    account: Account, answer: transport.HttpAnswer, *, call: str, hidden: Collection[str]
-) -> tuple[wire.Envelope | None, str, str]:
-    """Return the envelope if it may be believed, the answer for reading, and the fault."""
-    envelope: wire.Envelope | None = None
-    fault = ""
-    try:
-        fields = wire.load(answer.body)
-        response = masking.without(masking.fields_text(fields), sensitive=hidden)
-        envelope = wire.envelope(fields)
-    except wire.Unreadable as unreadable:
-        fault = f"unreadable answer: {unreadable}"
-        response = masking.prose(answer.body.decode(errors="replace"), sensitive=hidden)
-    if account.is_signed:
-        try:
-            proofs.check_answer(
-                answer.headers,
-                secret_key=account.platform_key,
-                call=call,
-                status=answer.status,
-                body=answer.body,
-            )
-        except proofs.SignatureRefused as refusal:
-            return None, response, f"HTTP {answer.status} that cannot be trusted: {refusal}"
-    if envelope is not None and answer.status != 200:
-        # 413, 429 and 503 are not the API's own words on the order, whatever their envelope says.
-        return None, response, f"HTTP {answer.status}: {masking.prose(envelope.message, sensitive=hidden)}"
-    return envelope, response, fault
-
-
-def _record(request: str, response: str, http_status: int | None, started: float) -> Exchange:
-    return Exchange(
-        request=masking.shortened(request),
-        response=masking.shortened(response),
-        http_status=http_status,
-        duration_ms=round((time.monotonic() - started) * 1000),
-    )
+    sent = hearing.Call(
+        method=method, url=url, headers=headers, body=body, timeout_seconds=account.timeout_seconds,
+        shown=f"{method} {url}{shown}", name=call,
+        secret_key=account.platform_key if account.is_signed else "", hidden=hidden,
+    )  # fmt: skip
+    heard = hearing.exchange(sent, envelope=wire.envelope, load=wire.load)
+    if heard.envelope is None or heard.status == 200:
+        return heard
+    # 413, 429 and 503 are not the API's own words on the order, whatever their envelope says.
+    words = masking.prose(heard.envelope.message, sensitive=hidden)
+    return replace(heard, envelope=None, fault=f"HTTP {heard.status}: {words}")
 
 
 def not_sent(words: str) -> Exchange:

@@ -8,13 +8,12 @@ Source: payment-detail-api.md.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import quote, urljoin, urlsplit
 
-from channels.upstreams import masking, setting_values, transport
+from channels.upstreams import hearing, masking, setting_values
 from channels.upstreams.base import (
     CallbackAnswer,
     CallbackMessage,
@@ -52,14 +51,7 @@ _NO_PAYOUTS = "The payment-detail API has no payouts."
 _CHAIN_ID_MAX = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What came back. envelope is None, and fault says why, unless it was complete, proven and readable."""
-
-    exchange: Exchange
-    status: int | None = None
-    envelope: wire.Envelope | None = None
-    fault: str = ""
+_Heard = hearing.Heard[wire.Envelope]
 
 
 class PaymentDetailAdapter:
@@ -259,46 +251,16 @@ class PaymentDetailAdapter:
         if fields is not None:
             headers["content-type"] = "application/json"
             shown += "\n" + masking.fields_text(fields)
-        started = time.monotonic()
-        try:
-            answer = transport.exchange(
-                method=method, url=url, headers=headers, body=body, timeout_seconds=self._timeout_seconds
-            )
-        except transport.NoAnswer as fault:
-            return _Heard(
-                exchange=_exchange_record(shown, f"no answer: {fault}", None, started), fault=str(fault)
-            )
-        return self._heard(
-            answer, call=headers[signing.SIGN_HEADER], shown=shown, hidden=hidden, started=started
-        )
-
-    def _heard(
-        self, answer: transport.HttpAnswer, *, call: str, shown: str, hidden: frozenset[str], started: float
-    ) -> _Heard:
-        envelope: wire.Envelope | None = None
-        fault = ""
-        try:
-            fields = wire.load(answer.body)
-            response = masking.without(masking.fields_text(fields), sensitive=hidden)
-            envelope = wire.envelope(fields)
-        except wire.Unreadable as unreadable:
-            fault = f"unreadable answer: {unreadable}"
-            response = masking.prose(answer.body.decode(errors="replace"), sensitive=hidden)
-        exchange = _exchange_record(shown, f"HTTP {answer.status}\n{response}", answer.status, started)
-        try:
-            if self._is_signed:
-                signing.check_answer(
-                    answer.headers,
-                    secret_key=self._secret,
-                    call=call,
-                    status=answer.status,
-                    body=answer.body,
-                )
-        except signing.SignatureRefused as refusal:
-            envelope, fault = None, f"HTTP {answer.status} that cannot be trusted: {refusal}"
-        if envelope is not None and envelope.code != answer.status:
-            fault, envelope = f"unreadable answer: code {envelope.code} under HTTP {answer.status}", None
-        return _Heard(exchange=exchange, status=answer.status, envelope=envelope, fault=fault)
+        call = hearing.Call(
+            method=method, url=url, headers=headers, body=body, timeout_seconds=self._timeout_seconds,
+            shown=shown, name=headers[signing.SIGN_HEADER],
+            secret_key=self._secret if self._is_signed else "", hidden=hidden,
+        )  # fmt: skip
+        heard = hearing.exchange(call, envelope=wire.envelope)
+        if heard.envelope is None or heard.envelope.code == heard.status:
+            return heard
+        fault = f"unreadable answer: code {heard.envelope.code} under HTTP {heard.status}"
+        return replace(heard, envelope=None, fault=fault)
 
 
 def _state(data: Mapping[str, object]) -> UpstreamState:
@@ -318,15 +280,6 @@ def _reason(envelope: wire.Envelope) -> str:
 
 def _nothing_sent() -> Exchange:
     return Exchange(request="nothing was sent", response=_NO_PAYOUTS, http_status=None, duration_ms=0)
-
-
-def _exchange_record(request: str, response: str, http_status: int | None, started: float) -> Exchange:
-    return Exchange(
-        request=masking.shortened(request),
-        response=masking.shortened(response),
-        http_status=http_status,
-        duration_ms=round((time.monotonic() - started) * 1000),
-    )
 
 
 def _whole(settings: Mapping[str, str], name: str, *, default: str, maximum: int) -> int:

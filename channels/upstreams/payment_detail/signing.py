@@ -14,9 +14,9 @@ import re
 import time
 from collections.abc import Mapping
 
-from channels.upstreams.proofs import STALE_SECONDS, SignatureRefused, check_answer
+from channels.upstreams.proofs import STALE_SECONDS, SignatureRefused
 
-__all__ = ["SignatureRefused", "call_headers", "check_answer", "check_callback", "signature_of"]
+__all__ = ["SignatureRefused", "call_headers", "check_callback", "signature_of"]
 
 KEY_HEADER, TIMESTAMP_HEADER, SIGN_HEADER = "x-pay-key", "x-pay-timestamp", "x-pay-sign"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)

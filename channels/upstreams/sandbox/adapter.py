@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from urllib.parse import quote, urlsplit
 
-from channels.upstreams import masking, transport
+from channels.upstreams import hearing, masking, transport
 from channels.upstreams.base import (
     CallbackAnswer,
     CallbackMessage,
@@ -151,7 +151,7 @@ class SandboxAdapter:
                 timeout_seconds=self._timeout_seconds,
             )
         except transport.NoAnswer as fault:
-            exchange = _exchange_record(shown, f"no answer: {fault}", None, started)
+            exchange = hearing.record(shown, f"no answer: {fault}", None, started)
             return _Heard(exchange=exchange, fault=str(fault))
         return self._heard(answer, request=signature, shown=shown, sent=fields, started=started)
 
@@ -176,7 +176,7 @@ class SandboxAdapter:
             fault = f"unreadable answer: {unreadable}"
             text = answer.body.decode(errors="replace")
             response = masking.prose(text, sensitive=masking.sensitive_values(sent))
-        exchange = _exchange_record(shown, f"HTTP {answer.status}\n{response}", answer.status, started)
+        exchange = hearing.record(shown, f"HTTP {answer.status}\n{response}", answer.status, started)
         try:
             timestamp = signing.fresh_timestamp(answer.headers, now=time.time())
             expected = signing.answer_signature(
@@ -213,15 +213,6 @@ def _timeout_seconds(value: str) -> float:
     if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
         raise ValueError("The setting timeout_seconds must be above 0 and at most 15.")
     return seconds
-
-
-def _exchange_record(request: str, response: str, http_status: int | None, started: float) -> Exchange:
-    return Exchange(
-        request=masking.shortened(request),
-        response=masking.shortened(response),
-        http_status=http_status,
-        duration_ms=round((time.monotonic() - started) * 1000),
-    )
 
 
 def _submission(*, sent: dict[str, object], heard: _Heard) -> Submission:

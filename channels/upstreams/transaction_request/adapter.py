@@ -5,13 +5,11 @@ Our reference is the merchantOrderNo there, and the order's requestCode is its c
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import quote
 
-from channels.upstreams import masking, setting_values, transport
+from channels.upstreams import hearing, masking, setting_values
 from channels.upstreams.base import (
     CallbackAnswer,
     CallbackMessage,
@@ -50,14 +48,7 @@ _REFUSALS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What came back. envelope is None, and fault says why, unless it was complete, proven and readable."""
-
-    exchange: Exchange
-    status: int | None = None
-    envelope: wire.Envelope | None = None
-    fault: str = ""
+_Heard = hearing.Heard[wire.Envelope]
 
 
 class TransactionRequestAdapter:
@@ -193,56 +184,17 @@ class TransactionRequestAdapter:
         if fields is not None:
             headers["content-type"] = "application/json"
             shown += "\n" + masking.fields_text(fields)
-        started = time.monotonic()
-        try:
-            answer = transport.exchange(
-                method=method, url=url, headers=headers, body=body, timeout_seconds=self._timeout_seconds
-            )
-        except transport.NoAnswer as fault:
-            return _Heard(
-                exchange=_exchange_record(shown, f"no answer: {fault}", None, started), fault=str(fault)
-            )
-        return self._heard(answer, call=signature, shown=shown, hidden=hidden, started=started)
-
-    def _heard(
-        self, answer: transport.HttpAnswer, *, call: str, shown: str, hidden: frozenset[str], started: float
-    ) -> _Heard:
-        envelope: wire.Envelope | None = None
-        fault = ""
-        try:
-            fields = wire.load(answer.body)
-            response = masking.without(masking.fields_text(fields), sensitive=hidden)
-            envelope = wire.envelope(fields)
-        except wire.Unreadable as unreadable:
-            fault = f"unreadable answer: {unreadable}"
-            response = masking.prose(answer.body.decode(errors="replace"), sensitive=hidden)
-        exchange = _exchange_record(shown, f"HTTP {answer.status}\n{response}", answer.status, started)
-        try:
-            if self._is_signed:
-                signing.check_answer(
-                    answer.headers,
-                    secret_key=self._secret_key,
-                    call=call,
-                    status=answer.status,
-                    body=answer.body,
-                )
-        except signing.SignatureRefused as refusal:
-            envelope, fault = None, f"HTTP {answer.status} that cannot be trusted: {refusal}"
-        return _Heard(exchange=exchange, status=answer.status, envelope=envelope, fault=fault)
+        call = hearing.Call(
+            method=method, url=url, headers=headers, body=body, timeout_seconds=self._timeout_seconds,
+            shown=shown, name=signature, secret_key=self._secret_key if self._is_signed else "",
+            hidden=hidden,
+        )  # fmt: skip
+        return hearing.exchange(call, envelope=wire.envelope)
 
 
 def _hidden(party: Party) -> frozenset[str]:
     """Return what of a person must not be read in an exchange, also where it was never sent."""
     return frozenset(filter(None, (party.account, party.phone, party.id_number)))
-
-
-def _exchange_record(request: str, response: str, http_status: int | None, started: float) -> Exchange:
-    return Exchange(
-        request=masking.shortened(request),
-        response=masking.shortened(response),
-        http_status=http_status,
-        duration_ms=round((time.monotonic() - started) * 1000),
-    )
 
 
 def _submission(
