@@ -27,7 +27,20 @@ class Grain(models.TextChoices):
     DAY = "day", _("Day")
 
 
-class OrderFigures(models.Model):
+class Measures(models.Model):
+    """What every total of orders counts and adds up; `MEASURES` are its columns."""
+
+    order_count = models.BigIntegerField(_("orders"))
+    requested_sum = MoneyField(_("requested"))
+    actual_sum = MoneyField(_("actual"))
+    fee_sum = MoneyField(_("fee"))
+    credited_sum = MoneyField(_("credited"))
+
+    class Meta:
+        abstract = True
+
+
+class OrderFigures(Measures):
     """Dimensions and measures shared by delta and total rows. kind: 1 deposits, 2 payouts.
 
     Requested and actual sums are in `currency`; fee and credited sums in `settlement_currency`, the wallet's.
@@ -41,11 +54,6 @@ class OrderFigures(models.Model):
     settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     status = models.PositiveSmallIntegerField(_("status"))
-    order_count = models.BigIntegerField(_("orders"))
-    requested_sum = MoneyField(_("requested"))
-    actual_sum = MoneyField(_("actual"))
-    fee_sum = MoneyField(_("fee"))
-    credited_sum = MoneyField(_("credited"))
 
     class Meta:
         abstract = True
@@ -103,7 +111,7 @@ class OrderTotal(OrderFigures):
         return f"{self.merchant} {self.order_count}"
 
 
-class PlatformTotal(models.Model):
+class PlatformTotal(Measures):
     """Totals of all merchants together, by the hour and by the day (UTC).
 
     A month by days of another zone needs its hours; of a thousand merchants those would be too many rows.
@@ -118,11 +126,6 @@ class PlatformTotal(models.Model):
     settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     status = models.PositiveSmallIntegerField(_("status"))
-    order_count = models.BigIntegerField(_("orders"))
-    requested_sum = MoneyField(_("requested"))
-    actual_sum = MoneyField(_("actual"))
-    fee_sum = MoneyField(_("fee"))
-    credited_sum = MoneyField(_("credited"))
 
     class Meta:
         verbose_name = _("platform total")
@@ -141,7 +144,7 @@ class PlatformTotal(models.Model):
         return f"{self.start} {self.order_count}"
 
 
-class SummaryTotal(models.Model):
+class SummaryTotal(Measures):
     """Totals of all services and channels together, by the hour and by the day (UTC).
 
     An empty merchant stands for all of them. Most figures that people look at ask for no service and no
@@ -156,11 +159,6 @@ class SummaryTotal(models.Model):
     settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     status = models.PositiveSmallIntegerField(_("status"))
-    order_count = models.BigIntegerField(_("orders"))
-    requested_sum = MoneyField(_("requested"))
-    actual_sum = MoneyField(_("actual"))
-    fee_sum = MoneyField(_("fee"))
-    credited_sum = MoneyField(_("credited"))
 
     class Meta:
         verbose_name = _("summary total")
