@@ -48,7 +48,9 @@ def _facts(found: ChainPayment, reader: Reader) -> Iterator[Fact]:
     )
     yield Fact(_("expected"), _amount(found.expected_units, found.token))
     yield Fact(_("seen"), _amount(found.seen_units, found.token))
-    yield Fact(_("confirmed"), _amount(found.confirmed_units, found.token), found.get_detail_display())
+    # Of an order that has ended its own status tells; what it waited for until then does not matter.
+    waits_for = found.get_detail_display() if found.is_open else ""
+    yield Fact(_("confirmed"), _amount(found.confirmed_units, found.token), waits_for)
     if found.description:
         yield Fact(_("description"), found.description)
     if reader.names_channels:

@@ -88,9 +88,15 @@ def test_the_page_of_an_order_lists_its_transfers(client: Client, boss: User, no
     payment = scene.place("100", description="A book")
     tx_hash = scene.pay(payment, 30_000_000)
     scene.watch()
-    page = client.get(f"/admin/records/payment/{payment.pk}/change/").content.decode()
+    path = f"/admin/records/payment/{payment.pk}/change/"
+    page = client.get(path).content.decode()
     for words in (tx_hash, "30 USDT", node.payer, ChainPayment.objects.get().address, "A book", "index 0"):
         assert words in page
+    assert "Partially paid" in page
+    scene.pay(payment, 70_000_000)
+    scene.watch()
+    paid = client.get(path).content.decode()
+    assert ("70 USDT" in paid, "100 USDT" in paid, "Partially paid" in paid) == (True, True, False)
 
 
 def test_a_merchants_user_sees_the_transfers_of_its_own_order_alone(client: Client, node: Node) -> None:
