@@ -1,12 +1,13 @@
 """What every API has around its operations: limits, scopes, and the request log.
 
-A dialect uses it in four places, a line each:
+A dialect uses it in five places, a line each:
 
 - its views inherit `Guarded` and name their `api`; a plain function is wrapped with `guarded`;
 - it reads bodies with `guard.body(request)`;
 - its authentication calls `guard.failed(request, named=…)` when a proof is wrong, and `guard.admitted(…)`
   once it is right;
-- its answers say which code of its own they carry: `guard.told(response, code)`.
+- its answers say which code of its own they carry: `guard.told(response, code)`;
+- and they are signed from `guard.sign_answer(…)` on.
 
 What is raised here are `throttles.TooManyRequests` and refusals of the domain (`AddressNotAllowed`,
 `ScopeMissing`, `errors.MerchantDisabled`), which the dialect words in its own codes.
@@ -27,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from diamondpay.lib import addresses, errors
+from diamondpay.lib import addresses, errors, signing
 from merchants import credentials
 from merchants.api import strict_json, throttles
 from merchants.api.throttles import Allowance, Kind
@@ -35,6 +36,7 @@ from merchants.calls import journal
 from merchants.models import Credential, Merchant
 
 Scope = Credential.Scope
+ANSWER_SIGNATURE = "X-Answer-Signature"
 _ATTRIBUTE = "api_call"
 _CODE = "api_code"
 # What a failed proof may call itself is counted by; keys are shorter.
@@ -66,6 +68,8 @@ class Call:
     credential: Credential | None = None
     named: str = ""
     body: bytes = b""
+    # What was unique in the call, once its answer is to be signed for `credential`.
+    signed_for: str = ""
 
 
 class Guarded(APIView):
@@ -166,6 +170,15 @@ def proved(request: HttpRequest, credential: Credential) -> None:
     of(request).credential = credential
 
 
+def sign_answer(request: HttpRequest, credential: Credential, *, call: str) -> None:
+    """Have whatever is answered signed for a key, a refusal too. `call` is what was unique in the call.
+
+    In a header of ours, which a client may ignore: a "no" that is not signed proves nothing.
+    """
+    found = of(request)
+    found.credential, found.signed_for = credential, call
+
+
 def told(response: HttpResponse, code: str) -> HttpResponse:
     """Note which code of its API an answer carries, for the log."""
     setattr(response, _CODE, code)
@@ -190,6 +203,11 @@ def _ended(request: HttpRequest, response: HttpResponse, call: Call, *, api: str
     if call.allowance is not None:
         for name, value in call.allowance.headers().items():
             response[name] = value
+    if call.credential is not None and call.signed_for:
+        response[ANSWER_SIGNATURE] = signing.answer_signature(
+            secret=credentials.secret_of(call.credential), call=call.signed_for,
+            status=response.status_code, body=response.content,
+        )  # fmt: skip
     if settings.REQUEST_LOG:
         credential = call.credential
         journal.note(

@@ -134,14 +134,6 @@ def dumped(content: Mapping[str, object]) -> bytes:
     return orjson.dumps(content)
 
 
-def answer_signature(*, secret: str, request_signature: str, status: int, body: bytes) -> str:
-    """Return the signature of an answer, upper-case hex: it covers status, body and the call itself.
-
-    An addition of ours, in a header that a client may ignore: a "no" that is not signed proves nothing.
-    """
-    return signing.answer_signature(secret=secret, call=request_signature, status=status, body=body)
-
-
 @dataclass(frozen=True, slots=True)
 class TransactionRequestDialect:
     """The query object is also what is told: one table of fields for answers and notifications."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,9 +28,6 @@ _NOBODY = "0" * credentials.KEY_LENGTH
 _MILLISECONDS = 10**11
 # What a GET may call itself: long enough to be named once, and nothing that would be ambiguous when signed.
 _CALL = re.compile(r"[A-Za-z0-9-]{16,64}", re.ASCII)
-
-# Is told whose credential a call proved, and what the answer to it must be signed with.
-OnKnown = Callable[[Credential, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +55,8 @@ def signed_call(
     known_names: Collection[str],
     required_names: Collection[str],
     scope: Credential.Scope,
-    on_known: OnKnown,
 ) -> SignedCall:
-    """Read a POST and find out who signed it; `on_known` hears who it is before anything is refused.
+    """Read a POST and find out who signed it; from then on its answer is signed, a refusal too.
 
     Raises: ApiError; BadJson; BodyTooLarge; TooManyRequests; AddressNotAllowed; MerchantDisabled;
     ScopeMissing.
@@ -87,7 +83,7 @@ def signed_call(
         )
         raise ApiError("0004")
     guard.proved(request, credential)
-    on_known(credential, str(params["sign"]))
+    guard.sign_answer(request, credential, call=str(params["sign"]))
     merchant = credential.merchant
     if sign_type == SignType.MD5 and not merchant.is_md5_allowed:
         raise ApiError("0004", _("MD5 is not switched on for this merchant; sign with HMAC-SHA256."))
@@ -96,8 +92,8 @@ def signed_call(
     return SignedCall(now=caller.now, merchant=merchant, params=params, sign_type=str(sign_type))
 
 
-def token_call(request: HttpRequest, *, on_known: OnKnown) -> TokenCall:
-    """Find out whose token a GET carries; `on_known` hears who it is if the call has a name.
+def token_call(request: HttpRequest) -> TokenCall:
+    """Find out whose token a GET carries; its answer is signed if the call has a name.
 
     Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
@@ -112,7 +108,7 @@ def token_call(request: HttpRequest, *, on_known: OnKnown) -> TokenCall:
     credential = caller.credentials[0]
     call = request.META.get("HTTP_X_CALL_ID", "")
     if _CALL.fullmatch(call):
-        on_known(credential, call)
+        guard.sign_answer(request, credential, call=call)
     guard.admitted(request, caller=caller, credential=credential, scope=Credential.Scope.READ)
     return TokenCall(now=caller.now, merchant=credential.merchant, credential=credential)
 

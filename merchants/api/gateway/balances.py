@@ -23,7 +23,7 @@ class BalanceV1(views.GatewayView):
     @schema.balance_v1
     def get(self, request: Request) -> HttpResponse:
         """Read balances."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         wallets = _wallets(call, request)
         found = outputs.balance_v1(
             wallets, merchant_id=call.merchant.pk, now=call.now, **views.signature(call.credential)
@@ -39,7 +39,7 @@ class BalanceV2(views.GatewayView):
     @schema.balance_v2
     def get(self, request: Request) -> HttpResponse:
         """Read balances."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         found = outputs.balance_v2(_wallets(call, request), merchant_id=call.merchant.pk)
         return answer({"error_code": SUCCESS, "data": found})
 

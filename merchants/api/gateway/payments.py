@@ -44,7 +44,6 @@ class CreatePayment(views.GatewayView):
             known_names=NAMES,
             required_names=REQUIRED,
             scope=Credential.Scope.DEPOSIT,
-            on_known=self.note_caller,
         )
         payment = placement.place_payment(order=self._order(call), now=call.now)
         if payment.status == PaymentStatus.FAILED:
@@ -113,7 +112,7 @@ class ListPayments(views.GatewayView):
     @schema.list_payments
     def get(self, request: Request) -> HttpResponse:
         """List deposits."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         page = parameters.page(
             request.query_params, order_id_name="payment_id", merchant_order_no_name="payment_cl_id"
         )
@@ -141,7 +140,7 @@ class PaymentDetail(views.GatewayView):
     @schema.one_payment
     def get(self, request: Request, payment_cl_id: str) -> HttpResponse:
         """Read one deposit."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         rows: list[queries.PaymentRow] = []
         if characters.bad_order_character(payment_cl_id) is None:
             wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payment_cl_id)

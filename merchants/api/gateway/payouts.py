@@ -38,7 +38,6 @@ class CreatePayout(views.GatewayView):
             known_names=NAMES,
             required_names=REQUIRED,
             scope=Credential.Scope.PAYOUT,
-            on_known=self.note_caller,
         )
         payout = placement.place_payout(order=self._order(call), now=call.now)
         if payout.status == PayoutStatus.FAILED:
@@ -96,7 +95,7 @@ class ListPayouts(views.GatewayView):
 
     def get(self, request: Request) -> HttpResponse:
         """List payouts."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         page = parameters.page(
             request.query_params, order_id_name="payout_id", merchant_order_no_name="payout_cl_id"
         )
@@ -138,7 +137,7 @@ class PayoutDetail(views.GatewayView):
     @schema.one_payout
     def get(self, request: Request, payout_cl_id: str) -> HttpResponse:
         """Read one payout."""
-        call = authentication.token_call(request, on_known=self.note_caller)
+        call = authentication.token_call(request)
         rows: list[queries.PayoutRow] = []
         if characters.bad_order_character(payout_cl_id) is None:
             wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payout_cl_id)

@@ -6,14 +6,12 @@ Source: gateway-api.md, section 3.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from rest_framework.request import Request
 
 from channels.upstreams import base
-from diamondpay.lib import signing
 from merchants import credentials
 from merchants.api import guard
 from merchants.api.gateway import fields
@@ -29,9 +27,6 @@ SIGNING_NAMES = ("platform_id", "request_time", "sign", "sign_type")
 BANK_NAMES = ("bank_id", "bank_code", "bank_name")
 
 
-ANSWER_SIGNATURE = "X-Answer-Signature"
-
-
 class GatewayView(guard.Guarded):
     """What every operation has: the envelope for whatever goes wrong, and a proof of whatever is answered."""
 
@@ -39,27 +34,6 @@ class GatewayView(guard.Guarded):
     content_negotiation_class = AlwaysJson
     http_method_names = ["get", "post"]
     creation_code: ClassVar[str] = "0002"
-    caller: Credential | None = None
-    call = ""
-
-    def note_caller(self, credential: Credential, call: str) -> None:
-        """Remember whose call this is, so that its answer can be signed, a refusal too."""
-        self.caller, self.call = credential, call
-
-    def finalize_response(  # type: ignore[override]
-        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """Sign the answer to a caller who is known. A header of ours, which a client may ignore: the API has
-        no signature on most of its answers, and a "no" that is not signed proves nothing.
-        """
-        if self.caller is not None:
-            response[ANSWER_SIGNATURE] = signing.answer_signature(
-                secret=credentials.secret_of(self.caller),
-                call=self.call,
-                status=response.status_code,
-                body=response.content,
-            )
-        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         """Answer in the API's envelope, never as HTML."""

@@ -33,13 +33,11 @@ _MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call whose signature was right, and when it came. `secret` signs the answer."""
+    """A call whose signature was right, and when it came."""
 
     now: datetime
     merchant: Merchant
     credential: Credential
-    signature: str
-    secret: str
 
     def __repr__(self) -> str:
         return f"Call({self.credential.public_id!r})"
@@ -72,12 +70,11 @@ def identified(request: HttpRequest, *, body: bytes, scope: Credential.Scope) ->
     guard.proved(request, credential)
     _check_moment(int(sent["X-PAY-TIMESTAMP"]), caller.now)
     guard.admitted(request, caller=caller, credential=credential, scope=scope)
+    guard.sign_answer(request, credential, call=sent["X-PAY-SIGN"])
     return Call(
         now=caller.now,
         merchant=credential.merchant,
         credential=credential,
-        signature=sent["X-PAY-SIGN"],
-        secret=secret,
     )
 
 

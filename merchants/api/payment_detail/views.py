@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from channels import chains
-from diamondpay.lib import errors, money, signing
+from diamondpay.lib import errors, money
 from merchants.api import characters, guard, strict_json
 from merchants.api.negotiation import AlwaysJson
 from merchants.api.payment_detail import authentication, fields, schema
@@ -28,49 +28,30 @@ from records import details, payer_links, telling
 from records.dialects import payment_detail as dialect
 from records.models import Payment, PaymentStatus
 
-ANSWER_SIGNATURE = "X-Answer-Signature"
 NUMBER_LENGTH_MAX = 100
 _CHAIN = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 class MerchantView(guard.Guarded):
-    """What every operation has: who calls, the envelope for whatever goes wrong, and a signed answer."""
+    """What every operation has: who calls, and the envelope for whatever goes wrong."""
 
     api = Credential.Api.PAYMENT_DETAIL
     scope: ClassVar[Credential.Scope]
     content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
-    call: authentication.Call | None = None
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         """Answer in the API's envelope, never as HTML."""
         return translate(exc, names=self.names)
 
-    def finalize_response(  # type: ignore[override]
-        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """Sign whatever is said to a caller who is known.
-
-        A header of ours, which a client may ignore: a "no" that is not signed proves nothing.
-        """
-        if self.call is not None:
-            response[ANSWER_SIGNATURE] = signing.answer_signature(
-                secret=self.call.secret,
-                call=self.call.signature,
-                status=response.status_code,
-                body=response.content,
-            )
-        return response
-
     def begin(self, request: Request, *, body: bytes = b"") -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""
-        self.call = authentication.identified(
+        return authentication.identified(
             request._request,  # noqa: SLF001 - before any parser
             body=body,
             scope=self.scope,
         )
-        return self.call
 
 
 def body_of(request: Request) -> bytes:

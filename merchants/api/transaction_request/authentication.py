@@ -31,14 +31,12 @@ _MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call whose signature was right, and when it came. `secret` signs the answer."""
+    """A call whose signature was right, and when it came."""
 
     now: datetime
     merchant: Merchant
     credential: Credential
     timestamp_ms: int
-    signature: str
-    secret: str
 
     def __repr__(self) -> str:
         return f"Call({self.credential.public_id!r})"
@@ -71,13 +69,12 @@ def identified(request: HttpRequest, *, scope: Credential.Scope) -> Call:
     timestamp_ms = int(sent["timestamp"])
     _check_moment(timestamp_ms, caller.now)
     guard.admitted(request, caller=caller, credential=credential, scope=scope)
+    guard.sign_answer(request, credential, call=sent["signature"])
     return Call(
         now=caller.now,
         merchant=credential.merchant,
         credential=credential,
         timestamp_ms=timestamp_ms,
-        signature=sent["signature"],
-        secret=secret,
     )
 
 

@@ -33,18 +33,16 @@ logger = logging.getLogger(__name__)
 
 EXPIRY_SECONDS = 2 * 3600
 LANGUAGES = ("en", "zh_CN", "zh_TW")
-ANSWER_SIGNATURE = "X-Answer-Signature"
 
 
 class MerchantView(guard.Guarded):
-    """What every operation has: who calls, the envelope for whatever goes wrong, and a signed answer."""
+    """What every operation has: who calls, and the envelope for whatever goes wrong."""
 
     api = Credential.Api.TRANSACTION_REQUEST
     scope: ClassVar[Credential.Scope]
     content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
-    call: authentication.Call | None = None
     taken: signed_calls.Taken | None = None
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
@@ -54,18 +52,10 @@ class MerchantView(guard.Guarded):
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Keep the first answer to a signed body, and sign whatever is said to a caller who is known."""
-        final = response
-        if self.taken is not None and self.taken.answer_status is None and _is_worth_keeping(final):
-            self._keep(self.taken, final)
-        if self.call is not None:
-            final[ANSWER_SIGNATURE] = dialect.answer_signature(
-                secret=self.call.secret,
-                request_signature=self.call.signature,
-                status=final.status_code,
-                body=final.content,
-            )
-        return final
+        """Keep the first answer to a signed body."""
+        if self.taken is not None and self.taken.answer_status is None and _is_worth_keeping(response):
+            self._keep(self.taken, response)
+        return response
 
     def _keep(self, taken: signed_calls.Taken, response: HttpResponse) -> None:
         try:
@@ -76,11 +66,10 @@ class MerchantView(guard.Guarded):
 
     def begin(self, request: Request) -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""
-        self.call = authentication.identified(
+        return authentication.identified(
             request._request,  # noqa: SLF001 - before any parser
             scope=self.scope,
         )
-        return self.call
 
     def take(self, request: Request, call: authentication.Call) -> bytes:
         """Return the body of a POST, taken with its signature. Raises: ApiError; BodyTooLarge; Replayed."""
