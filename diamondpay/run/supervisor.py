@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -38,8 +39,18 @@ _POLL_SECONDS = 0.2
 _PR_SET_PDEATHSIG = 1
 
 
+# Python swallows what is raised while an object is finalised, also what a signal raises there.
+_asked_to_stop = threading.Event()
+
+
 class Stopped(BaseException):
     """Somebody asked this process to stop. Not an Exception, so that nothing takes it for a fault."""
+
+
+def stop_if_asked() -> None:
+    """Raise Stopped where a signal asked for it, however long ago and whoever swallowed what it raised."""
+    if _asked_to_stop.is_set():
+        raise Stopped
 
 
 @dataclass
@@ -198,6 +209,7 @@ class Supervisor:
             raise instance.InstanceError(f"`manage.py {arguments[0]}` failed:\n{output.last_lines(log)}")
 
     def _watch(self) -> None:
+        stop_if_asked()
         self._watch_demo()
         if self.server is not None and self.server.process.poll() is not None:
             output.say("PostgreSQL ended; starting it again.")
@@ -234,6 +246,7 @@ class Supervisor:
     def _wait_until_ready(self, web: Running) -> None:
         end = time.monotonic() + READY_SECONDS_MAX
         while not _answers(f"{self.of.url}/healthz"):
+            stop_if_asked()
             if web.process.poll() is not None or time.monotonic() > end:
                 raise instance.InstanceError(
                     f"The web process did not start:\n{output.last_lines(self._log('web'))}"
@@ -315,6 +328,7 @@ def _only_one(home: Path) -> Iterator[None]:
 
 def _stop_on_signals() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
+        _asked_to_stop.set()
         raise Stopped
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

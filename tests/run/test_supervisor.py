@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,3 +201,26 @@ def test_half_an_outside_database_is_refused(tmp_path: Path) -> None:
     assert terminal.process is not None
     assert terminal.process.wait(20) == 1
     assert "Give both DATABASE_URL and DATABASE_OWNER_URL" in terminal.output
+
+
+def test_a_signal_that_comes_while_something_is_finalised_is_not_lost() -> None:
+    program = """
+import os, signal
+from diamondpay.run import supervisor
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+
+supervisor._stop_on_signals()
+Finalised()
+print("swallowed")
+try:
+    supervisor.stop_if_asked()
+except supervisor.Stopped:
+    print("stopped")
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "swallowed\nstopped\n"
+    assert "Exception ignored in" in answer.stderr
