@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import F, OuterRef, Subquery
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -34,7 +33,7 @@ _TEXT_LENGTH_MAX = 80
 
 def page_of(kind: str, key: Any) -> str:
     """Return the address of a record's page."""
-    return reverse(f"admin:records_{kind}_change", args=[key])
+    return admin_columns.page_of(f"records_{kind}", key)
 
 
 def _merchant(table: Table, name: str = "merchant_id", **options: Any) -> Column:
@@ -44,7 +43,7 @@ def _merchant(table: Table, name: str = "merchant_id", **options: Any) -> Column
     def show(row: Any) -> Any:
         key = read(row)
         return (
-            format_html('<a href="{}">{}</a>', reverse("admin:merchants_merchant_change", args=[key]), key)
+            format_html('<a href="{}">{}</a>', admin_columns.page_of("merchants_merchant", key), key)
             if key
             else admin_columns.dash()
         )

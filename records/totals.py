@@ -215,9 +215,10 @@ def amounts(
         book=f"currency, records_amount_bucket(requested_amount), 1, (status = {SUCCESS})::int",
     )
     pieces = periods.cover([start, end], has_hours=merchants is None)
+    is_of_all = services is None and channels is None
+    kept = f"service {'=' if is_of_all else '<>'} ''" + (" AND merchant = ''" if merchants is None else "")
     for grain, ranges in (("hour", pieces.hours), ("day", pieces.days)):
-        owner = " AND merchant = ''" if merchants is None else ""
-        parts.add("records_amounttotal", ranges=ranges, where=f"grain = '{grain}'{owner}", time="start")
+        parts.add("records_amounttotal", ranges=ranges, where=f"grain = '{grain}' AND {kept}", time="start")
     delta = f"currency, bucket, order_count, CASE WHEN status = {SUCCESS} THEN order_count ELSE 0 END"
     parts.add("records_orderdelta", ranges=pieces.folded, columns=delta)
     parts.add_book(pieces.book)

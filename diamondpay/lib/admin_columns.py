@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote as url_quote
 
 from django.contrib.admin.utils import quote
 from django.db import models
@@ -25,6 +27,7 @@ Column = str | Callable[[Any], Any]
 
 # The parameter of a record's page that says before which key a panel's rows begin.
 BEFORE = "before"
+_ANY_KEY = "any-key"
 _NOTHING = SafeString("<span></span>")
 _NEAR_DAYS = 180
 # Longer numbers are cut in the middle: what tells them apart stands at their ends.
@@ -251,8 +254,25 @@ def list_url(label: str) -> str:
 
 def link_to(model: type[models.Model], key: Any, text: Any) -> SafeString:
     """Return a link to the page of an object."""
-    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[quote(key)])
-    return format_html('<a href="{}">{}</a>', url, text)
+    return format_html(
+        '<a href="{}">{}</a>', page_of(f"{model._meta.app_label}_{model._meta.model_name}", key), text
+    )
+
+
+def page_of(name: str, key: Any) -> str:
+    """Return the address of an object's page; name is `app_model`.
+
+    Django tries patterns to find one, which for a list of fifty rows is a tenth of its time: it is asked once
+    for each kind.
+    """
+    before, after = _page(name)
+    return f"{before}{url_quote(quote(str(key)))}{after}"
+
+
+@functools.cache
+def _page(name: str) -> tuple[str, str]:
+    before, _key, after = reverse(f"admin:{name}_change", args=[_ANY_KEY]).partition(_ANY_KEY)
+    return before, after
 
 
 def badge(value: Any, tone: str, words: Mapping[Any, Any]) -> SafeString:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
@@ -114,15 +114,16 @@ def _figures(request: HttpRequest, asked: Asked, *, by: str, complaints: list[st
         by = "day"
     if by in statistics.STEPS:
         step = by
-    over_time = statistics.series(asked, step=step, links=links)
-    rows = over_time if by == step else statistics.table(asked, by=by, links=links)
-    sums = statistics.summed(rows, links)
+    rows = [] if by == step else statistics.table(asked, by=by, links=links)
+    sums = statistics.summed(rows, links) if rows else statistics.whole(asked, links=links)
     together = statistics.by_currency(sums, links)
     units = [(row.currency, _with(request, unit=row.currency)) for row in together]
     unit = _unit(request, together, complaints)
     buckets = statistics.distribution(asked, currency=unit, links=links) if unit else []
     exponents = dict(Currency.objects.values_list("pk", "exponent"))
-    drawn = [row for row in over_time if row.currency == unit]
+    # Over time one currency is drawn: a month has a row for each hour of each, and the others are not read.
+    one = replace(asked, currencies=(unit,))
+    drawn = statistics.series(one, step=step, links=links) if unit else []
     if by == step:
         # Days of several currencies between each other are hard to read; the newest comes first.
         rows, sums = drawn[::-1], [row for row in sums if row.currency == unit]

@@ -181,15 +181,16 @@ class AmountTotal(models.Model):
     """How many orders were requested within an amount bucket, and how many of them succeeded.
 
     An empty merchant stands for all of them together, by the hour and by the day (UTC); merchants have rows
-    by the day alone. The edges of the buckets are `records.totals.AMOUNT_EDGES`.
+    by the day alone. An empty service, and with it an empty channel, stands for all of these: that is what
+    most look at. The edges of the buckets are `records.totals.AMOUNT_EDGES`.
     """
 
     grain = models.CharField(_("length"), max_length=4, choices=Grain)
     start = models.DateTimeField(_("start"))
     kind = models.PositiveSmallIntegerField(_("kind"))
     merchant = models.CharField(_("merchant"), max_length=16, blank=True)
-    service = models.CharField(_("service"), max_length=16)
-    channel = models.CharField(_("channel"), max_length=32)
+    service = models.CharField(_("service"), max_length=16, blank=True)
+    channel = models.CharField(_("channel"), max_length=32, blank=True)
     currency = models.CharField(_("currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
     bucket = models.PositiveSmallIntegerField(_("amount bucket"))
@@ -208,6 +209,13 @@ class AmountTotal(models.Model):
                 name="amount_total_once",
             )
         ]  # fmt: skip
+        indexes: ClassVar = [
+            models.Index(
+                fields=["kind", "merchant", "grain", "start"],
+                condition=models.Q(service=""),
+                name="amount_total_of_all",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.start} {self.bucket} {self.order_count}"

@@ -134,15 +134,13 @@ BEGIN
     ), amounts AS (
         INSERT INTO records_amounttotal AS t
             (grain, start, kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count)
-        SELECT 'hour', hour, kind, '', service, channel, currency, is_test, bucket, sum(order_count), sum(success_count)
-        FROM of_amounts GROUP BY hour, kind, service, channel, currency, is_test, bucket
-        UNION ALL
-        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, '', service, channel, currency, is_test, bucket, sum(order_count), sum(success_count)
-        FROM of_amounts GROUP BY 2, kind, service, channel, currency, is_test, bucket
-        UNION ALL
-        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, merchant, service, channel, currency, is_test, bucket,
-               sum(order_count), sum(success_count)
-        FROM of_amounts GROUP BY 2, kind, merchant, service, channel, currency, is_test, bucket
+        SELECT grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket, sum(order_count), sum(success_count)
+        FROM of_amounts
+            CROSS JOIN LATERAL (
+                VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant)
+            ) AS kept (grain, start, owner)
+            CROSS JOIN LATERAL (VALUES (of_amounts.service, of_amounts.channel), ('', '')) AS led (service, channel)
+        GROUP BY grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket
         ON CONFLICT (grain, kind, merchant, start, service, channel, currency, is_test, bucket) DO UPDATE SET
             order_count = t.order_count + excluded.order_count, success_count = t.success_count + excluded.success_count
     )
@@ -188,12 +186,13 @@ BEGIN
     )
     INSERT INTO records_amounttotal
         (grain, start, kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count)
-    SELECT grain, start, kind, owner, service_id, channel_id, currency_id, is_test, bucket, sum(order_count), sum(success_count)
-    FROM (
-        SELECT 'hour' AS grain, hour AS start, '' AS owner, counted.* FROM counted
-        UNION ALL SELECT 'day', date_trunc('day', hour, 'UTC'), '', counted.* FROM counted
-        UNION ALL SELECT 'day', date_trunc('day', hour, 'UTC'), merchant_id, counted.* FROM counted
-    ) AS grained GROUP BY grain, start, kind, owner, service_id, channel_id, currency_id, is_test, bucket;
+    SELECT grain, start, kind, owner, service, channel, currency_id, is_test, bucket, sum(order_count), sum(success_count)
+    FROM counted
+        CROSS JOIN LATERAL (
+            VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant_id)
+        ) AS kept (grain, start, owner)
+        CROSS JOIN LATERAL (VALUES (service_id, channel_id), ('', '')) AS led (service, channel)
+    GROUP BY grain, start, kind, owner, service, channel, currency_id, is_test, bucket;
 END $$;
 
 -- Counts every order anew, for the migration that brings a dimension and for whoever loads a book past the triggers. The caller

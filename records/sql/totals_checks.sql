@@ -87,16 +87,14 @@ CREATE VIEW check_totals_of_amounts AS
         SELECT kind, hour, merchant, service, channel, currency, is_test, bucket, -order_count, CASE WHEN status = 1 THEN -order_count ELSE 0 END
         FROM records_orderdelta
     )
-    SELECT grain, start, kind, merchant, service, channel, currency, is_test, bucket
+    SELECT grain, start, kind, owner AS merchant, service, channel, currency, is_test, bucket
     FROM (
-        SELECT 'hour' AS grain, hour AS start, kind, '' AS merchant, service, channel, currency, is_test, bucket, order_count, success_count
+        SELECT grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket, order_count, success_count
         FROM counted
-        UNION ALL
-        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, '', service, channel, currency, is_test, bucket, order_count, success_count
-        FROM counted
-        UNION ALL
-        SELECT 'day', date_trunc('day', hour, 'UTC'), kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count
-        FROM counted
+            CROSS JOIN LATERAL (
+                VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant)
+            ) AS kept (grain, start, owner)
+            CROSS JOIN LATERAL (VALUES (counted.service, counted.channel), ('', '')) AS led (service, channel)
         UNION ALL
         SELECT grain, start, kind, merchant, service, channel, currency, is_test, bucket, -order_count, -success_count
         FROM records_amounttotal
