@@ -5,14 +5,34 @@ Every deposit is here, whichever API it was made through; payouts are unknown to
 
 from __future__ import annotations
 
-from diamondpay.lib import errors
-from records.models import Payment
+from channels.models import Currency, Token
+from diamondpay.lib import errors, sql
+from merchants.models import Merchant
+from records.models import ChainPayment, Payment
 
-_RELATED = ("merchant", "currency", "settlement_currency", "chain_payment__token")
+# How an order found its channel is nobody's concern here.
+_PAYMENT = sql.Columns(Payment, table="payment", left_out=["routing"])
+_CURRENCY = sql.Columns(Currency, table="currency", at=_PAYMENT.end)
+_SETTLEMENT = sql.Columns(Currency, table="settlement", at=_CURRENCY.end)
+_CHAIN_PAYMENT = sql.Columns(ChainPayment, table="chain_payment", at=_SETTLEMENT.end)
+_TOKEN = sql.Columns(Token, table="token", at=_CHAIN_PAYMENT.end)
+_ORDER = f"""
+    SELECT {_PAYMENT}, {_CURRENCY}, {_SETTLEMENT}, {_CHAIN_PAYMENT}, {_TOKEN}
+    FROM records_payment AS payment
+    JOIN channels_currency AS currency ON currency.code = payment.currency_id
+    JOIN channels_currency AS settlement ON settlement.code = payment.settlement_currency_id
+    LEFT JOIN records_chainpayment AS chain_payment ON chain_payment.payment_id = payment.id
+    LEFT JOIN channels_token AS token ON token.id = chain_payment.token_id
+    WHERE payment.merchant_id = %(merchant)s
+"""  # noqa: S608 - our own names
+_NUMBERS = {
+    "merchant_order_no": " AND payment.merchant_order_no = %(merchant_order_no)s",
+    "payment_id": " AND payment.payment_id = %(payment_id)s",
+}
 
 
-def find(*, merchant_id: str, merchant_order_no: str = "", payment_id: str = "") -> Payment:
-    """Return the deposit that all given numbers name. At least one must be given.
+def find(*, merchant: Merchant, merchant_order_no: str = "", payment_id: str = "") -> Payment:
+    """Return the deposit that all given numbers name, with all that is told of it. One at least is given.
 
     Raises: OrderUnknown, also for another merchant's, and when the numbers name two orders.
     """
@@ -20,7 +40,20 @@ def find(*, merchant_id: str, merchant_order_no: str = "", payment_id: str = "")
     given = {name: number for name, number in numbers.items() if number}
     if not given:
         raise ValueError("an order is asked for by a number")
-    found = Payment.objects.filter(merchant=merchant_id, **given).select_related(*_RELATED).first()
-    if found is None:
+    statement = _ORDER + "".join(_NUMBERS[name] for name in given)
+    found = sql.rows(statement, {"merchant": merchant.pk, **given})
+    if not found:
         raise errors.OrderUnknown
-    return found
+    return _read(found[0], merchant)
+
+
+def _read(row: sql.Row, merchant: Merchant) -> Payment:
+    payment = _PAYMENT.take(row)
+    payment.merchant = merchant
+    payment.currency, payment.settlement_currency = _CURRENCY.take(row), _SETTLEMENT.take(row)
+    chain_payment = _CHAIN_PAYMENT.read(row)
+    # Also that there is none is known now, and is not asked for again.
+    Payment._meta.get_field("chain_payment").set_cached_value(payment, chain_payment)
+    if chain_payment is not None:
+        chain_payment.payment, chain_payment.token = payment, _TOKEN.read(row)
+    return payment

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import errors
+from diamondpay.lib import errors, sql
 from records.dialects import transaction_request as dialect
 from records.models import Payment, Payout
+
+# How an order found its channel is nobody's concern here.
+_PAYMENT = sql.Columns(Payment, table="payment", left_out=["routing"])
+_PAYOUT = sql.Columns(Payout, table="payout", at=_PAYMENT.end, left_out=["routing"])
+# One row always; a number is a merchant's once among its deposits and once among its payouts.
+_BY_NUMBER = f"""
+    SELECT {_PAYMENT}, {_PAYOUT}
+    FROM (SELECT 1) AS asked
+    LEFT JOIN records_payment AS payment ON payment.merchant_id = %(merchant)s
+        AND payment.merchant_order_no = %(number)s AND payment.currency_id = ANY(%(currencies)s)
+    LEFT JOIN records_payout AS payout ON payout.merchant_id = %(merchant)s
+        AND payout.merchant_order_no = %(number)s AND payout.currency_id = ANY(%(currencies)s)
+"""  # noqa: S608 - our own names
 
 
 class ConflictingIdentifiers(errors.DomainError):
@@ -43,15 +56,11 @@ def find(*, merchant_id: str, request_code: str = "", merchant_order_no: str = "
 
 
 def _by_number(merchant_id: str, merchant_order_no: str) -> list[Payment | Payout]:
-    return [
-        order
-        for model in (Payment, Payout)
-        for order in model.objects.filter(
-            merchant=merchant_id,
-            merchant_order_no=merchant_order_no,
-            currency__in=dialect.FIAT_CURRENCIES,
-        )
-    ]
+    found = sql.rows(
+        _BY_NUMBER,
+        {"merchant": merchant_id, "number": merchant_order_no, "currencies": list(dialect.FIAT_CURRENCIES)},
+    )
+    return [order for read in (_PAYMENT.read, _PAYOUT.read) if (order := read(found[0])) is not None]
 
 
 def _by_code(merchant_id: str, request_code: str) -> Payment | Payout | None:

@@ -7,7 +7,7 @@ the text stands in a constant, is prepared once per connection, and times are re
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -39,14 +39,19 @@ def rows(statement: str, parameters: dict[str, Any]) -> Sequence[Row]:
 
 
 class Columns(Generic[M]):
-    """All columns of a model as a statement selects them, from place `at` on, and the model made of them."""
+    """The columns of a model as a statement selects them, from place `at` on, and the model made of them.
 
-    def __init__(self, model: type[M], *, table: str, at: int = 0) -> None:
-        fields = model._meta.concrete_fields
+    A field that is left out is asked for when somebody reads it.
+    Raises: ValueError for a field that Django reads in a way of its own, such as JSON.
+    """
+
+    def __init__(self, model: type[M], *, table: str, at: int = 0, left_out: Collection[str] = ()) -> None:
+        fields = [field for field in model._meta.concrete_fields if field.name not in left_out]
         if any(hasattr(field, "from_db_value") for field in fields):
             raise ValueError(f"{model.__name__} has a column that Django reads in a way of its own")
         self.model = model
-        self.names = [field.attname for field in fields]
+        # A dict is looked up in for each field of the model, when some are left out.
+        self.names = dict.fromkeys(field.attname for field in fields)
         self.text = ", ".join(f'{table}."{field.column}"' for field in fields)
         self.key = at + [field.primary_key for field in fields].index(True)
         self.at, self.end = at, at + len(fields)

@@ -4,6 +4,7 @@ is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -117,6 +118,11 @@ class RefusalMiddleware:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
+    @functools.cached_property
+    def _home(self) -> str:
+        # Looked up once there are addresses, and not for every call of an API.
+        return reverse("admin:index")
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer, and note a refused write, or a refused look at what a page shows in clear.
 
@@ -124,7 +130,7 @@ class RefusalMiddleware:
         """
         refusals.begin_request()
         response = self.get_response(request)
-        if refusals.is_written() or not request.path.startswith(reverse("admin:index")):
+        if refusals.is_written() or not request.path.startswith(self._home):
             return response
         if request.method not in _READING:
             if response.status_code == HTTPStatus.FORBIDDEN:

@@ -72,6 +72,18 @@ def test_a_model_with_a_column_that_django_reads_its_own_way_is_refused() -> Non
         sql.Columns(Payment, table="payment")
 
 
+def test_a_field_that_was_left_out_is_asked_for_when_it_is_read(desk: Desk) -> None:
+    payment = sql.Columns(Payment, table="payment", left_out=["routing"])
+    order = desk.deposit()
+    (row,) = sql.rows(f"SELECT {payment} FROM records_payment AS payment", {})
+    found = payment.take(row)
+    assert found.get_deferred_fields() == {"routing"}
+    assert (found.merchant_order_no, found.created_at) == (order.merchant_order_no, order.created_at)
+    with CaptureQueriesContext(connection) as captured:
+        assert found.routing == Payment.objects.get(pk=order.pk).routing
+    assert len(captured) == 2
+
+
 def test_a_row_is_inserted_once_with_all_that_the_model_holds(db: None) -> None:
     made = Currency(code="XTS", name="For tests", exponent=3, is_crypto=True)
     assert sql.insert_once(made, key=("code",))

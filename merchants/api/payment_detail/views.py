@@ -222,7 +222,7 @@ def _asked_for(request: Request, call: authentication.Call) -> Payment:
         faults["outTradeNo"] = _("give it or outPaymentNo")
     if faults:
         raise errors.InvalidInput(faults)
-    return details.find(merchant_id=call.merchant.pk, **given)
+    return details.find(merchant=call.merchant, **given)
 
 
 @guard.guarded(api=Credential.Api.PAYMENT_DETAIL, refuse=functools.partial(translate, names={}))
