@@ -71,9 +71,12 @@ def _order_columns(
         table.identifier("merchant_order_no"),
         _merchant(table),
         table.text("merchant.name", label=_("merchant name"), css="cut", **more),
-        table.text("service_id", label=_("service")),
+        # The seed names service and channel among what deposits show first, not of payouts.
+        table.text("service_id", label=_("service"), is_default=kind == "payment"),
         table.text("service.name", label=_("service name"), css="cut", **more),
-        table.text("channel_id", label=_("channel"), permission=UPSTREAM),
+        table.text(
+            "channel_id", label=_("channel"), permission=UPSTREAM, is_default=kind == "payment"
+        ),
         table.identifier("channel_order_no", **hidden),
         table.text("merchant_channel_id", label=_("wallet"), **more),
         table.text("currency_id", label=_("currency"), **more),
