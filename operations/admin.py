@@ -53,7 +53,7 @@ class ActAdmin(ReadOnlyAdmin):
     """Acts, newest first."""
 
     list_display = (
-        _act.page("id", label=_("act")), _act.text("kind"), _act.badge("state", _TONES), "object_name",
+        _act.page("id", label=_("no.")), _act.text("kind"), _act.badge("state", _TONES), "object_name",
         _act.money("amount"), "reason", _act.text("requested_by"), _act.moment("requested_at"),
         _act.text("decided_by"), _act.moment("decided_at"),
     )  # fmt: skip
