@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from channels.upstreams.sandbox import configuration, pages, wire
+from channels.upstreams.sandbox import configuration, pages, practice, wire
 from channels.upstreams.sandbox.book import Book
 from channels.upstreams.sandbox.control import ControlApi
 from channels.upstreams.sandbox.courier import Courier
+from channels.upstreams.sandbox.practice_book import PracticeBook
+from channels.upstreams.sandbox.practice_node import PracticeNode
+from channels.upstreams.sandbox.practice_wallet import PracticeWallet
 from channels.upstreams.sandbox.server import Answer, Call, SandboxServer
 from channels.upstreams.sandbox.signed_api import SignedApi
 from channels.upstreams.sandbox.upstream import Upstream
@@ -31,10 +34,12 @@ logger = logging.getLogger("sandbox")
 class Site:
     """Which part answers which path, and to whom."""
 
-    def __init__(self, *, upstream: Upstream, stopping: threading.Event) -> None:
+    def __init__(self, *, upstream: Upstream, chain: PracticeBook, stopping: threading.Event) -> None:
         self._signed = SignedApi(upstream=upstream, stopping=stopping)
         self._control = ControlApi(upstream)
         self._pages = pages.Pages(upstream)
+        self._node = PracticeNode(chain)
+        self._wallet = PracticeWallet(chain)
 
     def respond(self, call: Call) -> Answer:
         """Answer one call."""
@@ -49,6 +54,10 @@ class Site:
             return Answer(403, wire.dump({"reason": "posts from the pages of another site are not taken"}))
         if path.startswith("/pay/"):
             return self._pages.respond(call)
+        if path == practice.WALLET_PATH:
+            return self._wallet.respond(call)
+        if path == practice.NODE_PATH:
+            return self._node.respond(call) if call.method == "POST" else self._wallet.index()
         is_control = path == "/behaviour" or path.startswith("/orders/")
         if (is_control or path == "/") and not configuration.is_loopback(call.client):
             return Answer(403, wire.dump({"reason": "the control API answers this machine alone"}))
@@ -78,6 +87,7 @@ def run(settings: configuration.Configuration) -> None:
     """Serve until SIGTERM or SIGINT."""
     lock = _claim(settings.folder)
     book = Book(settings.folder / "orders.sqlite3")
+    chain = PracticeBook(settings.folder / "chain.sqlite3")
     courier = Courier(book=book, accounts=settings.accounts, retry_seconds=settings.retry_seconds)
     upstream = Upstream(
         book=book,
@@ -86,7 +96,7 @@ def run(settings: configuration.Configuration) -> None:
         wake_courier=courier.wake,
     )
     stopping = threading.Event()
-    site = Site(upstream=upstream, stopping=stopping)
+    site = Site(upstream=upstream, chain=chain, stopping=stopping)
     try:
         server = SandboxServer((settings.host, settings.port), site.respond)
     except OSError as fault:
@@ -108,6 +118,7 @@ def run(settings: configuration.Configuration) -> None:
     server.shutdown()
     server.server_close()
     book.close()
+    chain.close()
     lock.close()
 
 

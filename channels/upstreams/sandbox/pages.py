@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
 from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from channels.upstreams.base import Direction
+from channels.upstreams.sandbox import practice, wire
 from channels.upstreams.sandbox import upstream as upstreams
-from channels.upstreams.sandbox import wire
 from channels.upstreams.sandbox.behaviour import EXPLANATIONS, Mode
 from channels.upstreams.sandbox.book import Order
 from channels.upstreams.sandbox.control import read_fields
+from channels.upstreams.sandbox.layout import money, page
 from channels.upstreams.sandbox.server import Answer, Call
 from channels.upstreams.sandbox.upstream import AlreadyEnded, Upstream
 
@@ -26,13 +26,6 @@ ORDERS_SHOWN = 50
 
 STYLE = Path(__file__).with_name("style.css").read_bytes()
 
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "cache-control": "no-store",
-    "referrer-policy": "same-origin",
-}
 _PAY = re.compile(r"/pay/([A-Z0-9]{1,64})")
 _PAY_ACT = re.compile(r"/pay/([A-Z0-9]{1,64})/(pay|other|fail|nothing)")
 
@@ -41,23 +34,6 @@ _STATE_WORDS = {
     upstreams.PAID: "Paid",
     upstreams.FAILED: "Failed",
 }
-
-
-def _page(title: str, body: str, *, status: int = 200) -> Answer:
-    text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css"></head>'
-        '<body><header><a href="/">Sandbox upstream</a><span>no real money</span></header>'
-        f"{body}</body></html>"
-    )
-    return Answer(status, text.encode(), content_type="text/html; charset=utf-8", headers=_HEADERS)
-
-
-def _money(amount: str, currency: str) -> str:
-    value = Decimal(amount)
-    shown = f"{value:,.2f}" if value == value.quantize(Decimal("0.01")) else f"{value:,f}"
-    return f"{shown} {escape(currency)}"
 
 
 def _minute(moment: str) -> str:
@@ -105,7 +81,7 @@ def _forms(order: Order) -> str:
     return (
         f"{late if order.state == upstreams.FAILED else ''}"
         f'<form method="post" action="{where}/pay"><button class="pay">{pay}'
-        f" {_money(order.display_amount, order.currency)}</button></form>"
+        f" {money(order.display_amount, order.currency)}</button></form>"
         f'<form method="post" action="{where}/other" class="other"><label for="amount">Another amount'
         f" ({escape(order.currency)})</label><div><input id=amount name=amount inputmode=decimal required"
         f' autocomplete=off placeholder="{amount}"><button>{other}</button></div></form>'
@@ -115,15 +91,15 @@ def _forms(order: Order) -> str:
 
 def _order_page(order: Order, *, note: str = "", status: int = 200) -> Answer:
     what = "Payout" if order.direction == Direction.PAYOUT.value else "Payment"
-    moved = "" if order.amount_paid is None else f"<p>{_money(order.amount_paid, order.currency)} moved.</p>"
+    moved = "" if order.amount_paid is None else f"<p>{money(order.amount_paid, order.currency)} moved.</p>"
     body = (
         f'<main class="card"><h1>{what}</h1>'
-        f'<p class="amount">{_money(order.display_amount, order.currency)}</p>'
+        f'<p class="amount">{money(order.display_amount, order.currency)}</p>'
         f"{_badge(order.state)}{moved}"
         f"{f'<p class=note role=status>{escape(note)}</p>' if note else ''}"
         f"{_facts(order)}{_forms(order)}</main>"
     )
-    return _page(f"{what} {order.reference}", body, status=status)
+    return page(f"{what} {order.reference}", body, status=status)
 
 
 def _list_row(order: Order) -> str:
@@ -131,7 +107,7 @@ def _list_row(order: Order) -> str:
     return (
         f'<tr><td><a href="/pay/{escape(order.channel_order_no)}">{escape(order.reference)}</a></td>'
         f"<td>{escape(order.direction)}</td><td>{escape(order.account)}</td>"
-        f'<td class="number">{_money(order.amount, order.currency)}</td><td>{_badge(order.state)}</td>'
+        f'<td class="number">{money(order.amount, order.currency)}</td><td>{_badge(order.state)}</td>'
         f"<td>{at} UTC</td></tr>"
     )
 
@@ -170,9 +146,10 @@ class Pages:
         )
         body = (
             f"<main><h1>Latest orders</h1>{table if rows else none}"
+            f'<p><a href="{practice.NODE_PATH}">The practice chain</a> has a wallet of its own.</p>'
             f"<h2>Behaviour of each account</h2>{modes}</main>"
         )
-        return _page("Sandbox upstream", body)
+        return page("Sandbox upstream", body)
 
     def respond(self, call: Call) -> Answer:
         """Answer one call to /pay/…"""
@@ -218,4 +195,4 @@ def not_found() -> Answer:
         '<main class="card"><h1>Not found</h1><p>The sandbox has no such order or page.'
         ' The <a href="/">latest orders</a> are listed on its first page.</p></main>'
     )
-    return _page("Not found", body, status=404)
+    return page("Not found", body, status=404)
