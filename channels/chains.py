@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Chain, ExchangeRate, Token
+from channels.upstreams.sandbox import practice
 from diamondpay.lib import errors
 
 # What a token is worth is told in this currency.
@@ -41,6 +44,16 @@ def open_tokens(*, now: datetime, chain_id: int | None = None) -> list[Offered]:
     found = list(tokens.order_by("chain", "symbol"))
     rates = _rates({token.currency_id for token in found}, now)
     return [Offered(token=token, rate=rates.get(token.currency_id)) for token in found]
+
+
+def practice_wallet(chain: Chain, request: str) -> str:
+    """Return where a payment request of the sandbox's practice chain is paid; "" for every other chain.
+
+    In production there is no such wallet, whatever chains are listed.
+    """
+    if not settings.PRACTICE_WALLET_URL or chain.network_id != practice.NETWORK:
+        return ""
+    return f"{settings.PRACTICE_WALLET_URL}?{urlencode({'request': request})}"
 
 
 def _rates(currencies: set[str], now: datetime) -> dict[str, Decimal]:

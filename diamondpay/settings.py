@@ -66,6 +66,8 @@ HASH_KEY = environment.keys("DIAMONDPAY_HASH_KEY", default=() if IS_PRODUCTION e
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]", "testserver") if not IS_PRODUCTION else ()
 PORT = environment.integer("DIAMONDPAY_PORT", default=8000, minimum=1, maximum=65535)
 SANDBOX_PORT = environment.integer("DIAMONDPAY_SANDBOX_PORT", default=8100, minimum=1, maximum=65535)
+# Worthless coins of the sandbox's practice chain are sent from there; production has no such page.
+PRACTICE_WALLET_URL = "" if IS_PRODUCTION else f"http://127.0.0.1:{SANDBOX_PORT}/chain/wallet"
 if IS_PRODUCTION:
     environment.required("DIAMONDPAY_PUBLIC_URL", why="Merchants and payers are sent to it.")
 PUBLIC_URL = environment.web_address("DIAMONDPAY_PUBLIC_URL", default=f"http://127.0.0.1:{PORT}")

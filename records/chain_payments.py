@@ -231,8 +231,11 @@ def adopt_token(*, found: ChainPayment, token: Token) -> bool:
     return found.token_id == token.pk
 
 
-def receiving_of(payment: Payment) -> base.Receiving | None:
-    """Return where the payer sends what, for an order over a chain; None for every other."""
+def receiving_of(payment: Payment, *, rest: int | None = None) -> base.Receiving | None:
+    """Return where the payer sends what, for an order over a chain; None for every other.
+
+    Units: `rest` in the token's smallest: what the request asks for in place of the whole amount.
+    """
     found = (
         ChainPayment.objects.select_related("chain", "token", "channel").filter(payment=payment.pk).first()
     )
@@ -241,7 +244,7 @@ def receiving_of(payment: Payment) -> base.Receiving | None:
         return None
     if found.token is None or found.expected_units is None:
         return base.Receiving(address=found.address, network=found.chain.name, qr_text=found.address)
-    units = int(found.expected_units)
+    units = int(found.expected_units) if rest is None else rest
     # Quoted in fiat, the order's own amount stays what was asked for, whatever token it is paid in.
     is_in_token = found.token.currency_id == payment.currency_id
     return base.Receiving(

@@ -7,7 +7,7 @@ import urllib.request
 
 from django.conf import settings
 
-from diamondpay.run import demo_cast, demo_people
+from diamondpay.run import demo_cast, demo_chain, demo_people
 from diamondpay.run.demo_setup import Stage
 from operations import placement
 from records.models import Source
@@ -17,8 +17,9 @@ _SECONDS_MAX = 2
 
 
 def place(stage: Stage) -> int:
-    """Place a few deposits of every shop through the sandbox; none when it does not answer. Returns how many.
+    """Place a few deposits of every shop through the sandbox, and those over its practice chain.
 
+    None when it does not answer. Returns how many.
     Placed twice, they are the same orders. Their merchants are not told: nobody listens at their address.
     """
     if not _sandbox_answers():
@@ -40,7 +41,9 @@ def place(stage: Stage) -> int:
                     source=Source.API_V1,
                 )
             )
-    return PER_SHOP * len(demo_cast.SHOPS)
+    shop = demo_cast.SHOPS[0]
+    over_chain = demo_chain.place(merchant=stage.merchants[shop.key], number_prefix=shop.number_prefix)
+    return PER_SHOP * len(demo_cast.SHOPS) + over_chain
 
 
 def _sandbox_answers() -> bool:

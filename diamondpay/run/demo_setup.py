@@ -21,7 +21,7 @@ from channels.models import Channel, ChannelService, Service
 from channels.upstreams.sandbox.configuration import DEFAULT_ACCOUNTS
 from diamondpay import audit
 from diamondpay.models import AuditRow, User
-from diamondpay.run import demo_cast
+from diamondpay.run import demo_cast, demo_chain
 from diamondpay.run.demo_cast import Line, Person, Shop
 from diamondpay.run.demo_plan import Script
 from merchants import credentials, registration
@@ -72,6 +72,7 @@ def prepared(*, order_count: int, now: datetime) -> Stage:
             _open_channel(line)
         registered = {shop.key: _register(shop, now) for shop in demo_cast.SHOPS}
         merchants = {key: found.merchant for key, found in registered.items()}
+        demo_chain.open_all(merchant=merchants[demo_cast.SHOPS[0].key], actor=ACTOR, now=now)
         logins = [person for person in demo_cast.PEOPLE if _sign_up(person, merchants)]
         row = audit.write(
             action=BEGUN,
@@ -147,6 +148,7 @@ def _renew_addresses() -> None:
         if values.get("base_url", "").startswith("http://127.0.0.1:") and values["base_url"] != _base_url():
             channel.settings_encrypted = secrets.seal_settings({**values, "base_url": _base_url()})
             channel.save(update_fields=["settings_encrypted"])
+    demo_chain.renew_addresses()
 
 
 def _register(shop: Shop, now: datetime) -> registration.Registered:

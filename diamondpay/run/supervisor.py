@@ -343,7 +343,9 @@ def _end_with_make() -> None:
 
 def _forget_contents(home: Path) -> None:
     """Forget what was loaded into a database that is no more."""
-    for name in ("migrated", "demo-first", "demo-rest", "demo.json"):
+    # On the practice chain too: a new database gives the same addresses once more.
+    chain = [f"sandbox/chain.sqlite3{suffix}" for suffix in ("", "-wal", "-shm")]
+    for name in ("migrated", "demo-first", "demo-rest", "demo.json", *chain):
         (home / name).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Orders on the sandbox's practice chain: paid with its wallet, read and credited like those of a real one."""
+"""Orders on the sandbox's practice chain: paid with its wallet, read and credited as on a real one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from channels.models import Chain, Channel, ChannelService, Token
 from channels.upstreams.sandbox import practice
 from diamondpay.lib import clock
+from merchants.api.gateway import chain_portal
 from operations import chain_orders
 from records import chain_payments, chain_watch
 from records.models import Case, ChainPayment, Payment, PaymentStatus
@@ -86,7 +87,12 @@ def test_two_parts_add_up(chain: practices.Chain) -> None:
     chain.send(request_of(payment), amount="20")
     chain.pass_blocks()
     watch()
-    assert (ChainPayment.objects.get().detail, scenes.credited(payment)[0]) == ("partial", IN_PROGRESS)
+    found = chain_portal.found_for(payment)
+    assert found is not None
+    assert (found.detail, scenes.credited(payment)[0]) == ("partial", IN_PROGRESS)
+    shown = chain_portal.context(payment=payment, found=found, now=clock.now())
+    # The wallet opens with what is missing.
+    assert str(shown["practice_wallet"]).endswith("uint256%3D80000000")
     chain.send(request_of(payment), amount="80")
     chain.pass_blocks()
     watch()

@@ -19,13 +19,15 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, Model, QuerySet
 from pytest_django import Settings
 
+from channels import secrets
+from channels.models import Channel
 from channels.upstreams import base, registry
 from channels.upstreams.sandbox.adapter import SandboxAdapter
 from diamondpay import environment
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow
-from diamondpay.run import demo, demo_cast, demo_live, demo_plan, demo_setup, demo_waiting
-from merchants.models import Merchant
+from diamondpay.run import demo, demo_cast, demo_chain, demo_live, demo_plan, demo_setup, demo_waiting
+from merchants.models import Merchant, MerchantChannel
 from merchants.registration import Registered
 from operations import placement
 from operations.models import Act, BatchPayout
@@ -143,7 +145,7 @@ def test_every_login_and_key_of_the_demo_is_written_down_for_its_owner_only(db: 
     assert [merchant["platform_id"] for merchant in told["merchants"]] == [
         merchant.pk for merchant in stage.merchants.values()
     ]
-    assert [len(merchant["platform_channel_ids"]) for merchant in told["merchants"]] == [2, 2, 1, 1, 1]
+    assert [len(merchant["platform_channel_ids"]) for merchant in told["merchants"]] == [5, 2, 1, 1, 1]
     path.unlink()
     demo_setup.prepared(order_count=ORDERS, now=clock.now())
     renewed = json.loads(path.read_text())
@@ -217,8 +219,8 @@ def test_live_deposits_wait_at_the_real_sandbox_for_a_person(
 ) -> None:
     settings.SANDBOX_PORT = sandbox.port
     stage = demo_setup.prepared(order_count=ORDERS, now=clock.now())
-    assert demo_live.place(stage) == demo_live.place(stage) == 25
-    placed = Payment.objects.all()
+    assert demo_live.place(stage) == demo_live.place(stage) == 25 + len(demo_chain.STORIES)
+    placed = Payment.objects.filter(chain_payment__isnull=True)
     assert Counter(placed.values_list("currency_id", flat=True)) == dict.fromkeys(
         ("CNY", "THB", "VND", "BRL", "USDT"), 5
     )
@@ -232,8 +234,11 @@ def test_the_demos_channels_follow_the_sandbox_to_another_port(
     demo_setup.prepared(order_count=ORDERS, now=clock.now())
     settings.SANDBOX_PORT = sandbox.port
     stage = demo_setup.prepared(order_count=ORDERS, now=clock.now())
-    assert demo_live.place(stage) == 25
-    assert Payment.objects.filter(submitted_at__isnull=False).count() == 25
+    count = 25 + len(demo_chain.STORIES)
+    assert demo_live.place(stage) == count
+    assert Payment.objects.filter(submitted_at__isnull=False).count() == count
+    for line in demo_chain.LINES:
+        assert secrets.settings_of(Channel.objects.get(pk=line.code))["node_url"] == demo_chain.node_url()
 
 
 def test_the_plan_is_the_same_each_time_and_keeps_to_its_windows() -> None:
@@ -250,5 +255,7 @@ def test_the_plan_is_the_same_each_time_and_keeps_to_its_windows() -> None:
 def test_the_rehearsal_gives_the_sandbox_back(db: None, home: Path) -> None:
     demo.load(order_count=ORDERS, first=1, say=silently)
     assert registry.ADAPTERS["sandbox"] is SandboxAdapter
-    wallets = list(Merchant.objects.get(name="Lotus Games").merchant_channels.values_list("pk", flat=True))
+    shop = demo_cast.SHOPS[0]
+    funded = MerchantChannel.objects.filter(merchant__name=shop.name, channel__in=shop.channels)
+    wallets = list(funded.values_list("pk", flat=True))
     assert all(available > 0 for available, _frozen in ledger.balances(wallets).values())

@@ -27,7 +27,10 @@
     const end = performance.now() + Number(countdown.dataset.seconds) * 1000;
     const tick = () => {
       const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
-      countdown.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      const hours = Math.floor(left / 3600), minutes = Math.floor(left / 60) % 60;
+      const two = (number) => String(number).padStart(2, "0");
+      // Orders over a chain may stay open for hours.
+      countdown.textContent = `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(left % 60)}`;
       if (left > 0) setTimeout(tick, 500);
     };
     tick();

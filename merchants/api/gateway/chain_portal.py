@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from channels import chains
 from channels.models import Token
 from diamondpay.lib import money, qr
 from records import chain_payments
@@ -151,8 +152,9 @@ def _offers(found: ChainPayment) -> list[dict[str, object]]:
 def _wanted(payment: Payment, found: ChainPayment, token: Token) -> dict[str, object]:
     """Return what is to be sent where: all of it, or what is missing."""
     missing = max(Decimal(0), (found.expected_units or Decimal(0)) - found.confirmed_units)
-    receiving = chain_payments.receiving_of(payment)
+    receiving = chain_payments.receiving_of(payment, rest=int(missing))
     is_whole = found.confirmed_units == 0
+    request = receiving.qr_text if receiving is not None else found.address
     return {
         "amount": _read(missing, token),
         "amount_plain": money.plain(chain_payments.amount_of(missing, token)),
@@ -160,7 +162,8 @@ def _wanted(payment: Payment, found: ChainPayment, token: Token) -> dict[str, ob
         "address": found.address,
         "is_native": token.is_native,
         # The drawn request asks for the whole amount; for a rest only the address is drawn.
-        "qr": qr.drawn(receiving.qr_text if receiving is not None and is_whole else found.address),
+        "qr": qr.drawn(request if is_whole else found.address),
+        "practice_wallet": chains.practice_wallet(found.chain, request),
     }
 
 
