@@ -53,6 +53,7 @@ MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
         ("records.balancetransfer", _("Balance Transfer")),
         ("records.notification", _("Notification Details")),
         ("records.upstreamcallback", _("Upstream Callbacks")),
+        ("records.chaintransfer", _("Chain Transfers")),
         ("records.case", _("Cases")),
         ("records.exportjob", _("Files")),
         Link(

@@ -109,6 +109,7 @@ _BEHIND = frozenset(
         "records.payoutattempt",
         "records.posting",
         "records.case",
+        "records.chaintransfer",
         "merchants.membership",
     }
 )

@@ -269,10 +269,19 @@ CHAINS: dict[str, tuple[str, ...]] = {
     FINANCE_STAFF: _CHAINS_SEEN,
 }
 
+# Came with the migration `0075_chain_transfer_roles`: seen by whoever sees what upstreams say.
+_TRANSFERS_SEEN = ("records.view_chaintransfer",)
+CHAIN_TRANSFERS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: _TRANSFERS_SEEN,
+    OPERATIONS_STAFF: _TRANSFERS_SEEN,
+    FINANCE_STAFF: _TRANSFERS_SEEN,
+    CUSTOMER_SERVICE: _TRANSFERS_SEEN,
+}
+
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
     PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES, RATE_ACTS,
-    OWN_KEYS, CHAINS,
+    OWN_KEYS, CHAINS, CHAIN_TRANSFERS,
 )  # fmt: skip
 
 

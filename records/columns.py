@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import admin_columns, columns
 from diamondpay.lib.columns import Column, Table
-from records import audit_trail, tones
+from records import audit_trail, chain_list, tones
 from records.filter_sets import UPSTREAM
 from records.models import (
     Account,
@@ -55,7 +55,7 @@ def _merchant(table: Table, name: str = "merchant_id", **options: Any) -> Column
 
 def _sent(order: str) -> Any:
     """The state of an order's newest notification."""
-    newest = Notification.objects.filter(**{order: OuterRef("pk")}).order_by("-order_version")
+    newest = Notification.objects.filter(**{order: OuterRef("pk")}).order_by("-order_version", "-id")
     return Subquery(newest.values("state")[:1])
 
 
@@ -364,6 +364,7 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "balancetransfer": _transfers(),
     "notification": _notifications(),
     "upstreamcallback": _callbacks(),
+    "chaintransfer": chain_list.columns(),
     "case": _cases(),
     "account": _wallets(),
     "auditrow": audit_trail.columns(),

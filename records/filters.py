@@ -23,12 +23,13 @@ from diamondpay.lib import filter_moments, filters
 from diamondpay.lib.filters import ListFilters, Reading, Viewer
 from diamondpay.models import AuditRow
 from merchants import access
-from records import audit_trail, filter_sets, totals
+from records import audit_trail, chain_list, filter_sets, totals
 from records.models import (
     Account,
     BalanceRecord,
     BalanceTransfer,
     Case,
+    ChainTransfer,
     Notification,
     Payment,
     Payout,
@@ -105,6 +106,10 @@ _LISTS: dict[str, _List] = {
     "upstreamcallback": _List(
         filters=filter_sets.UpstreamCallbackFilters, rows=UpstreamCallback.objects.all(),
         order=("-received_at", "-id"), drivers=(("channel", "channel_id"), ("outcome", "outcome")),
+    ),
+    "chaintransfer": _List(
+        filters=chain_list.ChainTransferFilters, rows=ChainTransfer.objects.all(),
+        order=("-seen_at", "-id"), drivers=(("channel", "channel_id"), ("state", "state")),
     ),
     "case": _List(filters=filter_sets.CaseFilters, rows=Case.objects.all(), order=("-id",)),
     "account": _List(

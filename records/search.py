@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from diamondpay.lib import crypto
 from merchants.models import Merchant, MerchantChannel
 from records import filters, parties, search_keys
-from records.models import Notification, Payment, Payout, PayoutAttempt
+from records.models import ChainTransfer, Notification, Payment, Payout, PayoutAttempt
 from records.search_keys import AMOUNT_DAYS, SHOWN_MAX, TEXT_LENGTH_MAX, Arm, Wanted
 
 __all__ = [
@@ -57,19 +57,31 @@ class Findings:
     merchants: tuple[Hit, ...] = ()
     wallets: tuple[Hit, ...] = ()
     notifications: tuple[Hit, ...] = ()
+    transfers: tuple[Hit, ...] = ()
     tried: tuple[str, ...] = ()
     cut: frozenset[str] = frozenset()
 
     @property
     def count(self) -> int:
         """How many rows are shown."""
-        groups = (self.payments, self.payouts, self.merchants, self.wallets, self.notifications)
+        groups = (
+            self.payments,
+            self.payouts,
+            self.merchants,
+            self.wallets,
+            self.notifications,
+            self.transfers,
+        )
         return sum(len(group) for group in groups)
 
     @property
     def exact(self) -> Hit | None:
         """The one thing that the text names; an order goes before its notification."""
-        for groups in ((self.payments, self.payouts), (self.merchants, self.wallets), (self.notifications,)):
+        for groups in (
+            (self.payments, self.payouts),
+            (self.merchants, self.wallets),
+            (self.notifications, self.transfers),
+        ):
             found = [hit for group in groups for hit in group if hit.is_exact]
             if found:
                 return found[0] if len(found) == 1 else None
@@ -97,6 +109,7 @@ def find(*, text: str, user: Any, now: datetime) -> Findings:
         merchants=others["merchant"],
         wallets=others["wallet"],
         notifications=others["notification"],
+        transfers=others["transfer"],
         tried=tuple(dict.fromkeys([*(str(arm.label) for arm in arms), *other_labels])),
         cut=frozenset([*(["payment"] if more_payments else []), *(["payout"] if more_payouts else [])]),
     )
@@ -196,8 +209,12 @@ def _orders(
 
 def _others(wanted: Wanted, user: Any) -> tuple[dict[str, tuple[Hit, ...]], list[str]]:
     """Find merchants by id or the beginning of their name, wallets and notifications by their ids."""
-    hits: dict[str, tuple[Hit, ...]] = {"merchant": (), "wallet": (), "notification": ()}
+    hits: dict[str, tuple[Hit, ...]] = {"merchant": (), "wallet": (), "notification": (), "transfer": ()}
     tried: list[str] = []
+    named = search_keys.chain_spelling(wanted.joined)
+    if named and user.has_perm("records.view_chaintransfer"):
+        hits["transfer"] = _transfers(named, user)
+        tried.append(str(_("transfer that belongs to no order")))
     if len(wanted.upper) > _ID_LENGTH_MAX:
         return hits, tried
     if user.has_perm("merchants.view_merchant"):
@@ -228,6 +245,13 @@ def _merchants(wanted: Wanted, user: Any) -> tuple[Hit, ...]:
         )
         for row in rows
     )
+
+
+def _transfers(named: str, user: Any) -> tuple[Hit, ...]:
+    """Find what arrived and belongs to no order; what belongs to one is found with it."""
+    rows = filters.visible_to(user, ChainTransfer.objects.filter(payment__isnull=True))
+    sent = rows.filter(tx_hash=named).union(rows.filter(to_address=named)).order_by("-id")
+    return _exact(sent[:SHOWN_MAX], _("transfer that belongs to no order"))
 
 
 def _exact(rows: Iterable[Any], label: Any) -> tuple[Hit, ...]:

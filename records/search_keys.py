@@ -14,7 +14,8 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Channel
+from channels.models import Chain, Channel
+from channels.upstreams.evm import keccak
 from diamondpay.lib import crypto, money
 from records import parties
 from records.dialects import transaction_request as dialect
@@ -33,6 +34,7 @@ _ACCOUNT_LENGTH_MIN = 6
 _ACCOUNT_LENGTH_MAX = 40
 _REMARK_LENGTH_MAX = 32
 _TAIL = re.compile(r"[0-9A-Z]{4}|[0-9]{5,12}")
+_HEXADECIMAL = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64}|[0-9a-fA-F]{40})")
 _AMOUNT = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,18})?")
 
 
@@ -101,6 +103,18 @@ def wanted(text: str) -> Wanted:
     return Wanted(typed=" ".join(words), joined="".join(words))
 
 
+def chain_spelling(text: str) -> str:
+    """Return a transaction's hash or an address of a chain as it is stored; "" for what can be neither.
+
+    Wallets and explorers write both in other capitals, and with or without 0x.
+    """
+    found = _HEXADECIMAL.fullmatch("".join(text.split()))
+    if found is None:
+        return ""
+    digits = found[1].lower()
+    return f"0x{digits}" if len(digits) == 64 else keccak.checksummed(bytes.fromhex(digits))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """One key asked of one table.
@@ -124,6 +138,8 @@ def payment_arms(rows: QuerySet[Payment], text: Wanted, now: datetime) -> Iterat
         folded = rows.alias(folded_code=Upper("remark_code"))
         codes = folded.filter(remark_code__gt="", folded_code=Upper(Value(text.joined)))
         yield Arm(kind="payment", label=_("remark code"), rows=codes.order_by("-id")[: SHOWN_MAX + 1])
+    if named := chain_spelling(text.joined):
+        yield from _chain_arms(rows, named)
     amount = text.amount
     if amount is not None:
         # Nearly every payer pays what was asked for: the index holds the few who did not.
@@ -151,6 +167,16 @@ def attempt_arms(rows: QuerySet[PayoutAttempt], text: Wanted) -> Iterator[Arm]:
             column="payout_id",
             is_unique=True,
         )
+
+
+def _chain_arms(rows: QuerySet[Payment], named: str) -> Iterator[Arm]:
+    """Return the keys of deposits over a chain: where they are paid, and in which transactions."""
+    # An index leads by the chain, of which there are few.
+    chains = Chain.objects.order_by().values("pk")
+    there = rows.filter(chain_payment__chain__in=chains, chain_payment__address=named)
+    paid = rows.filter(chain_transfers__tx_hash=named)
+    for label, found in ((_("receiving address"), there), (_("transaction"), paid)):
+        yield Arm(kind="payment", label=label, rows=found.order_by()[: SHOWN_MAX + 1], is_unique=True)
 
 
 def _order_arms(kind: str, rows: QuerySet[Any], text: Wanted, now: datetime) -> Iterator[Arm]:

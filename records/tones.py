@@ -8,9 +8,10 @@ ATTEMPT = {
     "prepared": "progress", "sent": "progress", "succeeded": "success", "failed": "failed",
     "unknown": "review",
 }  # fmt: skip
-NOTIFICATION = {"retrying": "retrying", "success": "success", "failed": "failed"}
+NOTIFICATION = {"retrying": "retrying", "success": "success", "failed": "failed", "replaced": "closed"}
 CALLBACK = {
     "waiting": "progress", "credited": "success", "settled": "success", "duplicate": "closed",
     "suspense": "review", "noted": "closed", "refused": "failed",
 }  # fmt: skip
+CHAIN_TRANSFER = {"seen": "progress", "confirmed": "success", "orphaned": "closed"}
 CASE = {"open": "review", "closed": "closed"}

@@ -3,6 +3,7 @@
 from records.admin import (
     balances,
     callback_test,
+    chain_pages,
     export_pages,
     export_panel,
     exports,
@@ -19,6 +20,6 @@ from records.admin import (
 )
 
 __all__ = [
-    "balances", "callback_test", "export_pages", "export_panel", "exports", "home", "ledger", "list_pages",
-    "messages", "orders", "proofs", "reconciliation", "search", "statistics", "totals",
+    "balances", "callback_test", "chain_pages", "export_pages", "export_panel", "exports", "home", "ledger",
+    "list_pages", "messages", "orders", "proofs", "reconciliation", "search", "statistics", "totals",
 ]  # fmt: skip

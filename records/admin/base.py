@@ -30,6 +30,7 @@ ATTEMPT_TONES = tones.ATTEMPT
 NOTIFICATION_TONES = tones.NOTIFICATION
 CALLBACK_TONES = tones.CALLBACK
 CASE_TONES = tones.CASE
+CHAIN_TRANSFER_TONES = tones.CHAIN_TRANSFER
 
 change = Columns(StatusChange)
 call = Columns(UpstreamCall)
@@ -121,7 +122,8 @@ def notifications_panel(order: str) -> Panel:
 
     def rows(record: Any) -> QuerySet[Any]:
         sent = Prefetch("attempts", NotificationAttempt.objects.order_by("number"))
-        return Notification.objects.filter(**{order: record}).prefetch_related(sent).order_by("order_version")
+        found = Notification.objects.filter(**{order: record}).prefetch_related(sent)
+        return found.order_by("order_version", "id")
 
     columns = (
         notification.page("webhook_id"), notification.full_moment("created_at"),

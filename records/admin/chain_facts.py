@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import PaymentMethod, Token
-from diamondpay.lib import money
-from records import chain_payments
+from channels.models import PaymentMethod
+from diamondpay.lib import admin_columns
+from records import chain_list
 from records.admin import parts
 from records.admin.facts import Fact, Reader, Section
 from records.admin.life import Order
@@ -28,7 +28,7 @@ def sections(order: Order, reader: Reader) -> list[Section]:
         return []
     transfers = ChainTransfer.objects.filter(payment=order.pk).select_related("token").order_by("id")
     seen = list(transfers[: TRANSFERS_MAX + 1])
-    listed = [_transfer(row, found) for row in seen[:TRANSFERS_MAX]]
+    listed = [_transfer(row, found, reader) for row in seen[:TRANSFERS_MAX]]
     if len(seen) > TRANSFERS_MAX:
         listed.append(Fact(_("more"), _("Only the first transfers are shown."), ""))
     return [
@@ -46,11 +46,11 @@ def _facts(found: ChainPayment, reader: Reader) -> Iterator[Fact]:
     yield Fact(
         _("receiving address"), parts.number(found.address), "" if index is None else _t("index %s") % index
     )
-    yield Fact(_("expected"), _amount(found.expected_units, found.token))
-    yield Fact(_("seen"), _amount(found.seen_units, found.token))
+    yield Fact(_("expected"), chain_list.amount_text(found.expected_units, found.token))
+    yield Fact(_("seen"), chain_list.amount_text(found.seen_units, found.token))
     # Of an order that has ended its own status tells; what it waited for until then does not matter.
     waits_for = found.get_detail_display() if found.is_open else ""
-    yield Fact(_("confirmed"), _amount(found.confirmed_units, found.token), waits_for)
+    yield Fact(_("confirmed"), chain_list.amount_text(found.confirmed_units, found.token), waits_for)
     if found.description:
         yield Fact(_("description"), found.description)
     if reader.names_channels:
@@ -68,7 +68,7 @@ def _reading(found: ChainPayment) -> Iterator[Fact]:
         yield Fact(_("cannot be read"), cursor.fault, parts.moment(cursor.fault_since))
 
 
-def _transfer(row: ChainTransfer, found: ChainPayment) -> Fact:
+def _transfer(row: ChainTransfer, found: ChainPayment, reader: Reader) -> Fact:
     needed = found.chain.confirmations
     words = _t("%(state)s · block %(block)s · from %(sender)s") % {
         "state": row.get_state_display(),
@@ -77,14 +77,11 @@ def _transfer(row: ChainTransfer, found: ChainPayment) -> Fact:
     }
     if row.state == ChainTransfer.State.SEEN:
         words += " · " + _t("%s confirmations needed") % needed
-    return Fact(_amount(row.units, row.token), parts.number(row.tx_hash), words)
+    return Fact(chain_list.amount_text(row.units, row.token), _hash(row, reader), words)
 
 
-def _amount(units: Decimal | None, token: Token | None) -> str:
-    if units is None or token is None:
-        return "–"
-    try:
-        amount = chain_payments.amount_of(units, token)
-    except money.AmountTooLarge:
-        return _t("%s units") % units
-    return f"{money.plain(amount)} {token.symbol}"
+def _hash(row: ChainTransfer, reader: Reader) -> SafeString:
+    """Return the transaction with a button that copies it, leading to the transfer for who may open it."""
+    if ChainTransfer not in reader.may_open:
+        return parts.number(row.tx_hash)
+    return admin_columns.identified(row.tx_hash, url=parts.page_url(ChainTransfer, row.pk))

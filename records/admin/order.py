@@ -33,6 +33,7 @@ from records.admin import proofs as proof_pages
 from records.models import (
     BalanceRecord,
     Case,
+    ChainTransfer,
     Notification,
     NotificationAttempt,
     Payment,
@@ -54,7 +55,9 @@ _BELONGING: tuple[type[Model], ...] = (
     StatusChange, UpstreamCall, UpstreamCallback, Notification, NotificationAttempt, Posting, BalanceRecord,
     Case, PayoutAttempt, AuditRow, Proof,
 )  # fmt: skip
-_LINKED: tuple[type[Model], ...] = (Merchant, MerchantChannel, Channel, Service, Bank)
+_LINKED: tuple[type[Model], ...] = (
+    Merchant, MerchantChannel, Channel, Service, Bank, ChainTransfer,
+)  # fmt: skip
 _RELATIONS = (
     "merchant", "service", "channel", "merchant_channel", "currency", "settlement_currency", "bank",
     "placed_by",

@@ -92,8 +92,9 @@ def _groups(findings: Findings) -> list[dict[str, Any]]:
     others = [_merchant(hit) for hit in findings.merchants]
     others += [_other(hit, hit.row.pk, f"{hit.row.merchant.name}") for hit in findings.wallets]
     others += [_other(hit, hit.row.webhook_id, hit.row.order_no) for hit in findings.notifications]
+    others += [_other(hit, hit.row.tx_hash, hit.row.to_address) for hit in findings.transfers]
     if others:
-        found.append({"title": _t("Merchants, wallets, notifications"), "others": others})
+        found.append({"title": _t("Merchants, wallets, notifications, transfers"), "others": others})
     return found
 
 

@@ -183,6 +183,18 @@ class ChainTransfer(models.Model):
                 name="chain_transfer_to_book",
                 condition=Q(state="confirmed", effect=""),
             ),
+            # The list of transfers, the box above it, and the search for a number.
+            models.Index(fields=["-seen_at", "-id"], name="chain_transfer_newest"),
+            models.Index(fields=["channel", "-seen_at", "-id"], name="chain_transfer_of_channel"),
+            # Nearly every transfer is confirmed.
+            models.Index(
+                fields=["state", "-seen_at", "-id"],
+                name="chain_transfer_of_state",
+                condition=Q(state__in=["seen", "orphaned"]),
+            ),
+            models.Index(fields=["tx_hash", "-id"], name="chain_transfer_of_hash"),
+            models.Index(fields=["to_address", "-id"], name="chain_transfer_to"),
+            models.Index(fields=["from_address", "-id"], name="chain_transfer_from"),
         ]
 
     def __str__(self) -> str:

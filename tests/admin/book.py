@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from channels.models import Token
 from channels.upstreams import base
 from diamondpay.lib import clock, crypto, uploads
 from diamondpay.models import User
@@ -19,6 +21,7 @@ from records import cases, ledger, payments, payouts, proofs, transfers
 from records.models import (
     Actor,
     Case,
+    ChainTransfer,
     ExportJob,
     ExportSchedule,
     ExportTemplate,
@@ -34,6 +37,7 @@ from tests.support import hostile_files
 
 # Nothing listens there, so every order's fate is unknown until the test decides it.
 NOWHERE = "http://127.0.0.1:9"
+SENDER, RECEIVER = f"0x{40 * '1'}", f"0x{40 * '2'}"
 CARD = "6222021234567890123"
 PARTY = base.Party(name="Zhang Wei", account=CARD, phone="13812345678", id_number="110101199003074514")
 
@@ -197,6 +201,13 @@ def _messages(merchant: Merchant, payment: Payment, key: str) -> None:
         key=f"case-{key}", kind=Case.Kind.PAID_AGAIN, summary="paid twice", now=now,
         channel_id=payment.channel_id,
         payment=payment, amount=Decimal("300"), currency_id="CNY",
+    )  # fmt: skip
+    ChainTransfer.objects.create(
+        chain_id=2, tx_hash=f"0x{hashlib.sha256(key.encode()).hexdigest()}", log_index=0,
+        channel_id=payment.channel_id,
+        token=Token.objects.get(chain=2, symbol="USDT"), from_address=SENDER, to_address=RECEIVER,
+        units=1_500_000, block_number=100, block_hash=f"0x{64 * '0'}", block_time=now, payment=payment,
+        seen_at=now,
     )  # fmt: skip
     notification = Notification.objects.get(payment=payment)
     Notification.objects.filter(pk=notification.pk).update(attempt_count=1)
