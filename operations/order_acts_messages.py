@@ -112,7 +112,9 @@ def resend_latest(request: HttpRequest, number: str) -> HttpResponseBase:
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
     rows: QuerySet[Notification] = access.visible_to(request.user, Notification.objects.all())
-    latest = rows.filter(order_no=number).order_by("-order_version").first() if len(number) <= 32 else None
+    latest = (
+        rows.filter(order_no=number).order_by("-order_version", "-id").first() if len(number) <= 32 else None
+    )
     if latest is None:
         raise Http404
     return HttpResponseRedirect(reverse("admin:act_resend_notification", args=[latest.pk]))

@@ -234,7 +234,7 @@ def _fetched(places: set[Place], user: Any) -> dict[Place, Any]:
             continue
         rows = filters.visible_to(user, model.objects.filter(pk__in=keys)).select_related(*_RELATIONS)
         if may_see_news:
-            newest = Notification.objects.filter(**{kind: OuterRef("pk")}).order_by("-order_version")
+            newest = Notification.objects.filter(**{kind: OuterRef("pk")}).order_by("-order_version", "-id")
             rows = rows.annotate(told=Subquery(newest.values("state")[:1]))
         orders |= {(kind, row.pk): row for row in rows}
     return orders

@@ -202,6 +202,14 @@ def _waits(payment: Payment, found: ChainPayment, amount: Decimal) -> bool:
     return found.seen_units > found.confirmed_units or not payments.is_within_tolerance(payment, amount)
 
 
+def waits_for_more(payment: Payment, found: ChainPayment) -> bool:
+    """Say whether what is confirmed of an open order decides nothing yet, and is not just to be booked."""
+    rows = ChainTransfer.objects.filter(payment=payment.pk, state=State.CONFIRMED, effect="")
+    own = list(rows.filter(token=found.token_id).select_related("token"))
+    amount = _worth(payment, found, own) if own else None
+    return not own or (amount is not None and _waits(payment, found, amount))
+
+
 def _worth(payment: Payment, found: ChainPayment, rows: Sequence[ChainTransfer]) -> Decimal | None:
     if found.token is None:
         return None

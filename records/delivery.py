@@ -54,7 +54,9 @@ _BUSY = f"""
 # One query for each kind of order: a condition that covers both would use neither index.
 _OLDER = """
             SELECT 1 FROM records_notification older
-            WHERE older.{order} = due.{order} AND older.order_version < due.order_version
+            WHERE older.{order} = due.{order}
+                AND (older.order_version, coalesce(older.progress_number, 0))
+                    < (due.order_version, coalesce(due.progress_number, 0))
                 AND older.state = 'retrying' AND (older.attempt_count = 0 OR older.leased_until > %(now)s)
 """
 # Walks from merchant to merchant along the index and looks at the oldest few of each, so that one merchant's
@@ -70,7 +72,7 @@ _CANDIDATES = f"""
     )
     SELECT due.id, due.merchant_id, due.host
     FROM waiting CROSS JOIN LATERAL (
-        SELECT id, merchant_id, payment_id, payout_id, order_version, due_at, {_HOST} AS host
+        SELECT id, merchant_id, payment_id, payout_id, order_version, progress_number, due_at, {_HOST} AS host
         FROM records_notification
         WHERE state = 'retrying' AND merchant_id = waiting.merchant_id AND due_at <= %(now)s
             AND (leased_until IS NULL OR leased_until <= %(now)s)

@@ -1,7 +1,8 @@
 """Telling merchants what became of their orders, at least once or until every attempt has failed (N1).
 
     Retrying ──► Success   (the merchant's yes)
-        └──────► Failed    (1 + 5 attempts, or what a person added by resending)
+        ├──────► Failed    (1 + 5 attempts, or what a person added by resending)
+        └──────► Replaced  (news of an open order, once there is newer)
 
 Enqueued in the transaction of the change; `records.delivery` claims, sends and writes down.
 """
@@ -20,6 +21,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Max
 from django.utils.translation import gettext as _t
 
 from diamondpay import audit
@@ -77,13 +79,50 @@ def enqueue(
         return None
     if isinstance(order, Payment):
         order_no, facts = order.payment_id, dialect.payment_facts(order)
+        if dialect.tells_progress:
+            _replace_progress(order, now)
     else:
         order_no, facts = order.payout_id, dialect.payout_facts(order)
-    notification = Notification(
+    return _inserted(_made(order=order, order_no=order_no, facts=facts, now=now))
+
+
+def enqueue_progress(*, payment: Payment, now: datetime) -> Notification | None:
+    """Leave what the merchant must be told of a deposit over a chain that is still open; None for nobody.
+
+    It takes the place of older news of the order that nobody has in hand. Call it with the order locked.
+    Source: payment-detail-api.md, paymentStatus 1 to 3.
+    """
+    dialect = dialects.get(payment.dialect)
+    if not payment.notify_url or not dialect.tells_progress:
+        return None
+    _replace_progress(payment, now)
+    told = Notification.objects.filter(payment=payment, progress_number__isnull=False)
+    number = (told.aggregate(newest=Max("progress_number"))["newest"] or 0) + 1
+    facts = dialect.payment_facts(payment)
+    made = _made(order=payment, order_no=payment.payment_id, facts=facts, now=now)
+    made.progress_number = number
+    made.webhook_id = f"{payment.payment_id}-{payment.version}-P{number}"
+    return _inserted(made)
+
+
+def _replace_progress(payment: Payment, now: datetime) -> None:
+    """End the sending of what newer news takes the place of; what is on its way arrives."""
+    Notification.objects.filter(
+        payment=payment.pk, progress_number__isnull=False, state=State.RETRYING, leased_until__isnull=True
+    ).update(
+        state=State.REPLACED,
+        due_at=None,
+        finished_at=now,
+        last_reason=_t("There is newer news of the order."),
+    )
+
+
+def _made(*, order: Payment | Payout, order_no: str, facts: dict[str, object], now: datetime) -> Notification:
+    return Notification(
         webhook_id=f"{order_no}-{order.version}",
         merchant_id=order.merchant_id,
-        payment=payment,
-        payout=payout,
+        payment=order if isinstance(order, Payment) else None,
+        payout=order if isinstance(order, Payout) else None,
         order_no=order_no,
         order_version=order.version,
         order_status=order.status,
@@ -95,6 +134,9 @@ def enqueue(
         due_at=now,
         created_at=now,
     )
+
+
+def _inserted(notification: Notification) -> Notification:
     columns = {
         str(field.column): field.get_db_prep_save(getattr(notification, field.attname), connection)
         for field in _INSERTED

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _t
 
 from diamondpay import audit
@@ -144,9 +144,11 @@ def _failed(window: Window) -> QuerySet[Notification]:
 
 def _newer(order: str) -> QuerySet[Notification]:
     """Newer notifications of the same order, whatever became of them and whenever they were made."""
-    return Notification.objects.filter(
-        **{order: OuterRef(order)}, order_version__gt=OuterRef("order_version")
+    version = OuterRef("order_version")
+    is_later = Q(order_version__gt=version) | Q(
+        order_version=version, progress_number__gt=OuterRef("progress_number")
     )
+    return Notification.objects.filter(is_later, **{order: OuterRef(order)})
 
 
 _LATEST = (~Exists(_newer("payment")), ~Exists(_newer("payout")))

@@ -114,7 +114,7 @@ def read(*, order: Order, may_see: frozenset[type[DbModel]], scope: Scope) -> Li
 
     calls = UpstreamCall.objects.filter(**{path: order}).select_related("attempt")
     callbacks = UpstreamCallback.objects.filter(**{path: order}).select_related("attempt")
-    notifications = few(Notification.objects.filter(**{kind: order}), "order_version")
+    notifications = few(Notification.objects.filter(**{kind: order}), "order_version", "id")
     cases = few(Case.objects.filter(**{kind: order}).select_related("currency", "closed_by"), "id")
     postings = Posting.objects.filter(**{kind: order}).select_related("operator")
     entries = BalanceRecord.objects.filter(**{f"posting__{kind}": order}).select_related("currency")

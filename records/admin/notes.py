@@ -203,7 +203,7 @@ def _amounts(life: Life) -> Iterator[Note]:
 def _told(life: Life, now: datetime) -> Iterator[Note]:
     """Say what the merchant does not know yet."""
     for row in life.notifications.rows:
-        if row.state == Notification.State.SUCCESS:
+        if row.state in (Notification.State.SUCCESS, Notification.State.REPLACED):
             continue
         link = (parts.page_url(Notification, row.pk), _t("Notification"))
         why = f" {row.last_reason}" if row.last_reason else ""

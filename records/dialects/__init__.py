@@ -36,6 +36,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def tells_progress(self) -> bool:
+        """Say whether the merchant is told how an order over a chain goes on, before it ends."""
+        ...
+
+    @property
     def reads_answers(self) -> bool:
         """Say whether the yes stands in the answer's text, so that one which is cut off is none."""
         ...

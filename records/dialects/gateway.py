@@ -108,6 +108,7 @@ class GatewayDialect:
     name: str
     credential_api: str = Credential.Api.GATEWAY
     tells_in_progress: bool = False
+    tells_progress: bool = False
     reads_answers: bool = True
 
     def payment_facts(self, payment: Payment) -> dict[str, object]:

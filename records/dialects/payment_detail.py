@@ -93,6 +93,7 @@ class PaymentDetailDialect:
     name: str
     credential_api: str = Credential.Api.PAYMENT_DETAIL
     tells_in_progress: bool = False
+    tells_progress: bool = True
     reads_answers: bool = True
 
     def payment_facts(self, payment: Payment) -> dict[str, object]:

@@ -141,6 +141,7 @@ class TransactionRequestDialect:
     name: str
     credential_api: str = Credential.Api.TRANSACTION_REQUEST
     tells_in_progress: bool = True
+    tells_progress: bool = False
     reads_answers: bool = False
 
     def payment_facts(self, payment: Payment) -> dict[str, object]:

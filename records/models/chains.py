@@ -52,6 +52,9 @@ class ChainPayment(models.Model):
     detail = models.CharField(
         _("detail"), max_length=12, choices=Detail, default=Detail.PENDING, db_default=Detail.PENDING
     )
+    told = models.CharField(
+        _("detail told"), max_length=12, choices=Detail, default=Detail.PENDING, db_default=Detail.PENDING
+    )
     transfer_hash = models.CharField(_("transaction"), max_length=80, default="", db_default="")
     from_address = models.CharField(_("sender"), max_length=64, default="", db_default="")
     block_time = models.DateTimeField(_("block time"), null=True)
@@ -91,6 +94,11 @@ class ChainPayment(models.Model):
         indexes = [
             models.Index(fields=["channel", "watched_until"], name="chain_payment_watched"),
             models.Index(fields=["chain", "address"], name="chain_payment_address"),
+            models.Index(
+                fields=["channel"],
+                name="chain_payment_to_tell",
+                condition=Q(is_open=True) & ~Q(told=models.F("detail")),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -178,13 +178,16 @@ class Notification(models.Model):
     attempts (N1).
 
     `facts` is the dialect's unsigned content as of the change; it is signed afresh for each attempt.
-    A merchant may also ask to be told (`records.telling`): such a row is beside those of the changes.
+    A merchant may also ask to be told (`records.telling`), and is told how an order over a chain goes on
+    (`records.chain_telling`): such rows are beside those of the changes, and of the latter only the newest
+    is sent.
     """
 
     class State(models.TextChoices):
         RETRYING = "retrying", _("Retrying")
         SUCCESS = "success", _("Success")
         FAILED = "failed", _("Failed")
+        REPLACED = "replaced", _("Replaced")
 
     webhook_id = models.CharField(_("webhook-id"), max_length=64, unique=True)
     merchant = models.ForeignKey(
@@ -222,6 +225,9 @@ class Notification(models.Model):
     asked_at = models.DateTimeField(
         _("asked for by the merchant"), null=True, help_text=_("Empty for what a status change caused.")
     )
+    progress_number = models.PositiveSmallIntegerField(
+        _("news of an open order"), null=True, help_text=_("Empty for what a status change caused.")
+    )
     finished_at = models.DateTimeField(_("finished"), null=True)
     last_reason = models.CharField(_("last result"), max_length=500, blank=True)
 
@@ -232,7 +238,17 @@ class Notification(models.Model):
             models.UniqueConstraint(
                 fields=["payment", "order_version"],
                 name="payment_notification_once",
-                condition=Q(payment__isnull=False, asked_at__isnull=True),
+                condition=Q(payment__isnull=False, asked_at__isnull=True, progress_number__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["payment", "progress_number"],
+                name="payment_progress_once",
+                condition=Q(progress_number__isnull=False),
+            ),
+            # Only what has news after it is replaced: news of an open order.
+            models.CheckConstraint(
+                condition=~Q(state="replaced") | Q(progress_number__isnull=False),
+                name="notification_replaced_is_progress",
             ),
             models.UniqueConstraint(
                 fields=["payout", "order_version"],

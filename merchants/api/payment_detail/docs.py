@@ -40,7 +40,8 @@ currency. Payouts are not seen here.
 
 **Callbacks** come as POST to `notifyUrl` with the object of `/payment/detail` as body and the same three
 headers, signed by the same rule over the path of your address. Answer HTTP 200 and the text `success`; until
-then they are repeated up to 5 times.
+then they are repeated up to 5 times. They tell how an order ends and, while one over a chain is open, each
+change of its `paymentStatus` (1, 2, 3); of these only the newest is sent.
 
 | code | meaning |
 |---|---|
