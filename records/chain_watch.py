@@ -20,7 +20,7 @@ from channels.models import Chain, Channel, Token
 from channels.upstreams import registry
 from channels.upstreams.chain import Block, ChainUnreadable, ChainUpstream
 from diamondpay.lib import clock, crash, crypto
-from records import chain_telling, chain_transfers
+from records import chain_balances, chain_telling, chain_transfers
 from records.models import ChainCursor, ChainPayment
 
 CLAIM_SECONDS = 60
@@ -70,6 +70,7 @@ def watch(*, channel: Channel, read_clock: clock.ReadClock = clock.now) -> bool:
         _own(cursor).update(claimed_until=None)
     chain_transfers.book_due(channel=channel, now=read_clock())
     chain_telling.tell_due(channel=channel, now=read_clock())
+    chain_balances.compare_due(chain=chain, cursor=cursor, upstream=upstream, now=read_clock())
     return True
 
 

@@ -60,7 +60,7 @@ class ChainUpstream(Adapter, Protocol):
     addresses are derived from, "" where there is none; `shared_address` is where fixed amounts are paid, ""
     where there is none; at least one of them is there. `amount_steps` is how many amounts may be told apart.
 
-    head, blocks and transfers speak to the node: at most 15 s each, with no transaction open.
+    head, blocks, transfers and balances speak to the node: at most 15 s each, with no transaction open.
     """
 
     chain_code: str
@@ -94,5 +94,12 @@ class ChainUpstream(Adapter, Protocol):
         """Return what the blocks moved of these assets to these addresses, oldest first.
 
         Raises: ChainUnreadable, also when the node has other blocks by now.
+        """
+        ...
+
+    def balances(self, *, block_hash: str, addresses: Sequence[str]) -> list[int]:
+        """Return what each address holds of the native coin after a block. Units: of the coin's smallest.
+
+        Raises: ChainUnreadable, also when the block is not the chain's or its state is not kept.
         """
         ...

@@ -63,6 +63,7 @@ class ChainPayment(models.Model):
     redirect_url = models.CharField(_("return address"), max_length=500, default="", db_default="")
     is_open = models.BooleanField(_("open"), default=True, db_default=True)
     watched_until = models.DateTimeField(_("watched until"))
+    balance_block = models.PositiveBigIntegerField(_("balance compared at block"), null=True)
 
     class Meta:
         verbose_name = _("chain payment")
@@ -94,6 +95,11 @@ class ChainPayment(models.Model):
         indexes = [
             models.Index(fields=["channel", "watched_until"], name="chain_payment_watched"),
             models.Index(fields=["chain", "address"], name="chain_payment_address"),
+            models.Index(
+                fields=["channel", "balance_block"],
+                name="chain_payment_to_compare",
+                condition=Q(is_open=True),
+            ),
             models.Index(
                 fields=["channel"],
                 name="chain_payment_to_tell",

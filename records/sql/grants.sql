@@ -84,7 +84,7 @@ REVOKE DELETE ON operations_approvalrule FROM :app_role;
 
 -- What a chain payment is and what transfers were seen is history; sums and details are written by triggers alone.
 REVOKE UPDATE, DELETE ON records_chainpayment, records_chainquote, records_chaintransfer FROM :app_role;
-GRANT UPDATE (token_id, expected_units, told) ON records_chainpayment TO :app_role;
+GRANT UPDATE (token_id, expected_units, told, balance_block) ON records_chainpayment TO :app_role;
 GRANT UPDATE (
     state, payment_id, channel_id, token_id, from_address, to_address, units, block_number, block_hash, block_time, confirmed_at, effect
 ) ON records_chaintransfer TO :app_role;

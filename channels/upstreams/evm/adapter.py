@@ -117,6 +117,10 @@ class EvmAdapter:
         """Return what arrived at the addresses. Raises: ChainUnreadable."""
         return reading.transfers(self._node, blocks=blocks, assets=assets, addresses=addresses)
 
+    def balances(self, *, block_hash: str, addresses: Sequence[str]) -> list[int]:
+        """Return what each address holds of the coin. Raises: ChainUnreadable."""
+        return reading.balances(self._node, block_hash=block_hash, addresses=addresses)
+
     def submit_payment(self, request: PaymentRequest) -> Submission:
         """Accept the order at the address that was chosen for it; nobody needs to be asked."""
         receiving = request.receiving

@@ -101,6 +101,16 @@ def transfers(
     return sorted(moved, key=lambda transfer: (transfer.block.number, transfer.tx_hash, transfer.log_index))
 
 
+def balances(node: rpc.Node, *, block_hash: str, addresses: Sequence[str]) -> list[int]:
+    """Return what each address holds after a block of the chain. Raises: ChainUnreadable.
+
+    Source: EIP-1898; a node that has another block in its place must refuse.
+    """
+    there = {"blockHash": block_hash, "requireCanonical": True}
+    answers = node.calls([("eth_getBalance", (address.lower(), there)) for address in addresses])
+    return [rpc.quantity({"balance": answer}, "balance") for answer in answers]
+
+
 def _contents(node: rpc.Node, blocks: Sequence[Block]) -> dict[Block, rpc.Object]:
     """Return the blocks with all their transactions. Raises: ChainUnreadable when they are others by now."""
     wanted = [("eth_getBlockByNumber", (hex(block.number), True)) for block in blocks]

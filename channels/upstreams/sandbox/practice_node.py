@@ -117,9 +117,14 @@ class PracticeNode:
         address = parameters[0] if parameters else None
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address.lower()):
             raise _Refused(_BAD_PARAMETERS, "a balance is asked for by an address")
-        number = self._number(parameters, 1)
-        if number > self._book.head():
+        named = parameters[1] if len(parameters) > 1 else None
+        block_hash = named.get("blockHash") if isinstance(named, dict) else None
+        if not isinstance(block_hash, str) or not _HASH.fullmatch(block_hash):
+            raise _Refused(_BAD_PARAMETERS, "a balance is asked for by a block's hash")
+        found = self._book.block_of_hash(block_hash)
+        if found is None:
             raise _Refused(_NOT_THERE, "unknown block")
+        number = found.number
         return hex(self._book.balance(address.lower(), number=number))
 
     def _number(self, parameters: Sequence[object], place: int) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 from eth_tester import EthereumTester, PyEVMBackend
 
-from channels.upstreams.evm.keccak import keccak256
+from channels.upstreams.evm.keccak import keccak256, read_address
 
 # py-evm lets Python recurse a hundred times deeper than our processes do, past the end of the C stack: JSON
 # that nests deeply would end the tests instead of being refused. No contract here calls so deep.
@@ -184,12 +184,18 @@ def _matches(log: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
+def _balance(node: Node, address: str, there: dict[str, Any]) -> str:
+    block = node.tester.get_block_by_hash(there["blockHash"], False)
+    return hex(node.tester.get_balance(read_address(address), block["number"]))
+
+
 _METHODS: dict[str, Callable[..., Any]] = {
     "eth_chainId": lambda _node: hex(NETWORK),
     "eth_blockNumber": lambda node: hex(node.head),
     "eth_getBlockByNumber": _block,
     "eth_getBlockReceipts": _receipts,
     "eth_getLogs": _logs,
+    "eth_getBalance": _balance,
 }
 
 
