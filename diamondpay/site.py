@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -205,7 +206,7 @@ class Site(admin.AdminSite):
 
     def visible_to(self, user: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows that the user may see."""
-        return access.visible_to(user, queryset, ask=_remembered)
+        return access.visible_to(user, queryset, ask=access.confined_to)
 
     def write_audit(
         self,
@@ -275,7 +276,7 @@ class Site(admin.AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the home page: the panels of the person's role."""
-        now = clock.now()
+        now = _moment_of(request)
         shown = [
             {"name": panel.name, "template": panel.template, "context": context}
             for panel in pages.panels_for(request.user)
@@ -301,7 +302,7 @@ class Site(admin.AdminSite):
             "idle_seconds": settings.IDLE_SECONDS,
             "zone": name,
             "zone_city": name.rpartition("/")[2].replace("_", " "),
-            "zone_offset": preferences.offset_of(ZoneInfo(name), clock.now()),
+            "zone_offset": preferences.offset_of(ZoneInfo(name), _moment_of(request)),
             # Asked only where the frame is drawn, not for a part of a page.
             "role_names": lambda: _role_names(request.user),
         }
@@ -366,11 +367,11 @@ class Site(admin.AdminSite):
 _TITLES = {item[0]: item[1] for _group, items in MENU for item in items if isinstance(item, tuple)}
 
 
-def _remembered(user: Any) -> list[str] | None:
-    """Ask once per request: the user object that a page gets lives no longer."""
-    if not hasattr(user, "confined_to"):
-        user.confined_to = access.merchants_of(user)
-    found: list[str] | None = user.confined_to
+def _moment_of(request: HttpRequest) -> datetime:
+    """Return the moment of a page, read once for a request."""
+    if not hasattr(request, "moment"):
+        request.moment = clock.now()  # type: ignore[attr-defined]
+    found: datetime = request.moment  # type: ignore[attr-defined]
     return found
 
 

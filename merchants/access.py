@@ -163,11 +163,17 @@ def visible_to(
     return queryset.filter(condition)
 
 
+def confined_to(user: Any) -> list[str] | None:
+    """Return what `merchants_of` says, asked once for a user object: that of a request lives no longer."""
+    if not hasattr(user, "confined_to"):
+        user.confined_to = merchants_of(user)
+    found: list[str] | None = user.confined_to
+    return found
+
+
 def is_member(user: User) -> bool:
     """Say whether the user acts for a merchant; asked once for a user object."""
-    if not hasattr(user, "confined_to"):
-        user.confined_to = merchants_of(user)  # type: ignore[attr-defined]
-    return user.confined_to is not None  # type: ignore[attr-defined]
+    return confined_to(user) is not None
 
 
 def is_open_to_members(label: str) -> bool:

@@ -7,13 +7,13 @@ and says "more than a hundred" rather than count on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext
 
 from records import ledger, periods, totals
@@ -33,6 +33,8 @@ COUNT_MAX = 100
 EXPIRED_GRACE = timedelta(minutes=2)
 PAYOUT_AGE = timedelta(minutes=30)
 DAY = timedelta(hours=24)
+# By merchant, channel and currency.
+Taken = Mapping[tuple[str, str, str], Decimal]
 # What a payout order has taken or will take from its wallet: all but failed and rejected ones.
 _TAKING = (PayoutStatus.IN_PROGRESS, PayoutStatus.SUCCESS, PayoutStatus.UNDER_REVIEW)
 
@@ -82,17 +84,28 @@ def open_cases() -> QuerySet[Case]:
     return Case.objects.filter(status=Case.Status.OPEN).select_related("currency").order_by("-opened_at")
 
 
-def counted(queryset: QuerySet[Any]) -> str:
-    """Return how many rows there are, in words past a hundred; never counts further."""
-    found = queryset.order_by().values("pk")[: COUNT_MAX + 1].count()
-    return str(found) if found <= COUNT_MAX else gettext("more than %d") % COUNT_MAX
+class _Count(Subquery):
+    """How many rows a queryset has, as a column of another statement."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
 
 
-def low_wallets(accounts: QuerySet[Account], *, now: datetime) -> list[Low]:
+def first(queryset: QuerySet[Any], *, row_count: int) -> tuple[list[Any], str]:
+    """Return the first rows, and how many there are in all, in words past a hundred; never counts further.
+
+    One statement: the count is a column that is worked out once.
+    """
+    counted = _Count(queryset.order_by().values("pk")[: COUNT_MAX + 1])
+    rows = list(queryset.annotate(row_count=counted)[:row_count])
+    found = rows[0].row_count if rows else 0
+    return rows, str(found) if found <= COUNT_MAX else gettext("more than %d") % COUNT_MAX
+
+
+def low_wallets(accounts: QuerySet[Account], *, taken: Taken) -> list[Low]:
     """Return the wallets among the available accounts that hold less than their merchant's payouts on their
     channel took in the last 24 hours (amounts of all but failed and rejected ones), emptiest first.
     """
-    taken = _taken(now)
     merchant_ids = {merchant for merchant, _channel, _currency in taken}
     rows = accounts.filter(kind=Account.Kind.AVAILABLE, merchant__in=merchant_ids)
     found = [
@@ -109,15 +122,15 @@ def low_wallets(accounts: QuerySet[Account], *, now: datetime) -> list[Low]:
     return _emptiest(found)
 
 
-def low_channels(*, now: datetime) -> list[Low]:
+def low_channels(*, taken: Taken) -> list[Low]:
     """Return the channels whose money at the upstream is less than their payouts of the last 24 hours took,
     emptiest first. That money is what the book's clearing account says has come in and not gone out.
     """
-    taken: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for (_merchant, channel_id, currency_id), amount in _taken(now).items():
-        taken[channel_id, currency_id] += amount
+    of_channel: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for (_merchant, channel_id, currency_id), amount in taken.items():
+        of_channel[channel_id, currency_id] += amount
     accounts = list(
-        Account.objects.filter(kind=Account.Kind.CLEARING, channel__in={key[0] for key in taken})
+        Account.objects.filter(kind=Account.Kind.CLEARING, channel__in={key[0] for key in of_channel})
         .select_related("currency")
     )  # fmt: skip
     balances = ledger.system_balances(account.pk for account in accounts)
@@ -126,14 +139,14 @@ def low_channels(*, now: datetime) -> list[Low]:
             channel_id=str(account.channel_id), merchant_id="", wallet_id="",
             currency_id=account.currency_id, exponent=account.currency.exponent,
             balance=-balances[account.pk],
-            taken=taken.get((str(account.channel_id), account.currency_id), Decimal(0)),
+            taken=of_channel.get((str(account.channel_id), account.currency_id), Decimal(0)),
         )
         for account in accounts
     ]  # fmt: skip
     return _emptiest(found)
 
 
-def _taken(now: datetime) -> dict[tuple[str, str, str], Decimal]:
+def taken_in_a_day(now: datetime) -> Taken:
     """Return what payouts of the last 24 full hours took, by merchant, channel and the wallet's currency.
 
     Of payouts that are converted only what has been debited is known in that currency.

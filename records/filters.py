@@ -168,15 +168,12 @@ def read(kind: str, params: Mapping[str, Any], *, user: Any, zone: ZoneInfo, now
 
 def visible_to(user: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
     """Return the rows that the user may see; whose rows those are is asked once for a user object."""
-    return access.visible_to(user, queryset, ask=confined_to)
+    return access.visible_to(user, queryset, ask=access.confined_to)
 
 
 def confined_to(user: Any) -> list[str] | None:
     """Return the merchants whose rows the user is confined to, None without confinement."""
-    if not hasattr(user, "confined_to"):
-        user.confined_to = access.merchants_of(user)
-    found: list[str] | None = user.confined_to
-    return found
+    return access.confined_to(user)
 
 
 def _branches(

@@ -18,6 +18,24 @@ from merchants.models import MerchantChannel
 from records import totals
 from records.models import Account, Notification, Payment, Payout, UpstreamCall, UpstreamCallback
 
+_BACKGROUND = """
+    SELECT 'part', name, beat_at FROM diamondpay_heartbeat
+    UNION ALL SELECT 'notification', '', min(due_at) FROM records_notification
+        WHERE state = 'retrying' AND due_at <= %(now)s
+    UNION ALL SELECT 'callback', '', min(received_at) FROM records_upstreamcallback WHERE outcome = 'waiting'
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """When each part showed its last sign of life, and for how long the oldest due notification and the
+    oldest callback without an outcome have been waiting.
+    """
+
+    beats: dict[str, datetime]
+    due_seconds: float | None
+    unanswered_seconds: float | None
+
 
 class PaymentRow(NamedTuple):
     """One deposit of a merchant's list. Units: amounts in major units of the order's currency."""
@@ -184,6 +202,18 @@ def refusal_cause(order: Payment | Payout) -> str:
         **{"payment" if is_payment else "attempt__payout": order}, purpose=UpstreamCall.Purpose.SUBMIT
     )
     return calls.order_by("-id").values_list("cause", flat=True).first() or ""
+
+
+def background(now: datetime) -> Background:
+    """Return how the parts that work behind the pages are, in one statement."""
+    rows = sql.rows(_BACKGROUND, {"now": now})
+    since = {kind: at for kind, _name, at in rows if kind != "part"}
+    due, received = since["notification"], since["callback"]
+    return Background(
+        beats={name: at for kind, name, at in rows if kind == "part"},
+        due_seconds=None if due is None else (now - due).total_seconds(),
+        unanswered_seconds=None if received is None else max(0.0, (now - received).total_seconds()),
+    )
 
 
 def oldest_due_notification_seconds(now: datetime) -> float | None:

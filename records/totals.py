@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
 from records import periods
 from records.models.totals import MEASURES
+from records.totals_statement import OWN, PAYMENTS, PAYOUTS, SUMMARY, Filter, Parts, add_cover, kept_in
 
-PAYMENTS: Final = 1
-PAYOUTS: Final = 2
+__all__ = ["OWN", "PAYMENTS", "PAYOUTS"]
+
 SUCCESS = 1
-OWN: Final = "OWN"
 DIMENSIONS = frozenset({"service", "channel", "merchant", "status", "hour", "day", "month"})
 _PERIODS = frozenset({"hour", "day", "month"})
 
@@ -33,19 +33,12 @@ AMOUNT_EDGES: tuple[Decimal, ...] = tuple(
     Decimal(digit).scaleb(power) for power in range(11) for digit in (1, 2, 5)
 )[:31]
 
-_TABLES = {PAYMENTS: "records_payment", PAYOUTS: "records_payout"}
 _BOOK_SUMS = {
     PAYMENTS: "1, requested_amount, coalesce(actual_amount, 0), coalesce(fee, 0),"
     " coalesce(credited_amount, 0)",
     PAYOUTS: "1, requested_amount, coalesce(actual_amount, 0), fee,"
     f" CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
 }
-_REFERENCES = ("merchant", "service", "channel", "currency", "settlement_currency")
-# Where a range is looked up: by service and channel for all merchants or for each, or for neither.
-_PLATFORM: Final = "records_platformtotal"
-_SUMMARY: Final = "records_summarytotal"
-_MERCHANTS: Final = ""
-_LAST_AMOUNT = {PAYMENTS: "credited_amount", PAYOUTS: "debited_amount"}
 _SUMS = ", ".join(MEASURES)
 _NAMES = ("currency", "settlement_currency", "status")
 
@@ -84,24 +77,6 @@ class AmountCount:
     success_count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filter:
-    """What orders to count; None leaves a dimension open, an empty sequence matches nothing.
-
-    `settled` is OWN for orders that settle in their own currency, or the currency into which they are
-    converted.
-    """
-
-    kind: int
-    merchants: Sequence[str] | None = None
-    services: Sequence[str] | None = None
-    channels: Sequence[str] | None = None
-    currencies: Sequence[str] | None = None
-    statuses: Sequence[int] | None = None
-    settled: str | None = None
-    is_test: bool | None = None
-
-
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Let everything inside see one moment of the book: a read-only REPEATABLE READ transaction.
@@ -128,12 +103,12 @@ def order_count(
     if (start is None) != (end is None):
         raise ValueError("a range has two ends")
     wanted = Filter(kind=kind, merchants=[merchant_id])
-    parts = _Parts(wanted=wanted, columns="order_count", book="1 AS order_count")
+    parts = Parts(wanted=wanted, columns="order_count", book="1 AS order_count")
     if start is None or end is None:
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     elif start < end:
-        _add_cover(parts, periods.cover([start, end]), kept=_SUMMARY)
+        add_cover(parts, periods.cover([start, end]), kept=SUMMARY)
     rows = parts.run("SELECT coalesce(sum(order_count), 0) FROM ({parts}) AS parts")
     return int(rows[0][0]) if rows else 0
 
@@ -173,7 +148,7 @@ def figures(
         statuses=statuses, settled=settled, is_test=is_test,
     )  # fmt: skip
     keys = [_key(name) for name in group_by]
-    parts = _Parts(
+    parts = Parts(
         wanted=wanted,
         columns=", ".join([*_NAMES, *keys, _SUMS]),
         book=", ".join([*_NAMES, *keys, _BOOK_SUMS[kind]]),
@@ -183,9 +158,42 @@ def figures(
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     else:
-        _add_cover(parts, periods.cover(edges, has_days=step != "hour"), kept=_kept(wanted, group_by))
+        add_cover(parts, periods.cover(edges, has_days=step != "hour"), kept=kept_in(wanted, group_by))
     rows = parts.run(_grouped(len(keys)))
     return [_figures(row, group_by, names) for row in rows]
+
+
+def compared(
+    *,
+    kind: int,
+    ranges: Sequence[periods.Range],
+    merchants: Sequence[str] | None = None,
+    is_test: bool | None = None,
+) -> list[list[Figures]]:
+    """Return what `figures` does for each of some ranges, in one statement.
+
+    The ranges stand in order and do not meet: [start, end) half-open each.
+    """
+    edges = [edge for each in ranges for edge in each]
+    wanted = Filter(kind=kind, merchants=merchants, is_test=is_test)
+    parts = Parts(
+        wanted=wanted,
+        columns=", ".join([*_NAMES, _key("day"), _SUMS]),
+        book=", ".join([*_NAMES, _key("day"), _BOOK_SUMS[kind]]),
+        edges=edges,
+    )
+    pieces = [periods.cover(each) for each in ranges]
+    whole = periods.Cover(
+        days=tuple(piece for each in pieces for piece in each.days),
+        hours=tuple(piece for each in pieces for piece in each.hours),
+        book=tuple(piece for each in pieces for piece in each.book),
+    )
+    add_cover(parts, whole, kept=kept_in(wanted, ()))
+    found: list[list[Figures]] = [[] for _range in ranges]
+    for row in parts.run(_grouped(1)):
+        place, without = row[len(_NAMES)], (*row[: len(_NAMES)], *row[len(_NAMES) + 1 :])
+        found[(place - 1) // 2].append(_figures(without, (), ()))
+    return found
 
 
 def amounts(
@@ -209,7 +217,7 @@ def amounts(
         kind=kind, merchants=merchants, services=services, channels=channels, currencies=currencies,
         is_test=is_test,
     )  # fmt: skip
-    parts = _Parts(
+    parts = Parts(
         wanted=wanted,
         columns="currency, bucket, order_count, success_count",
         book=f"currency, records_amount_bucket(requested_amount), 1, (status = {SUCCESS})::int",
@@ -283,117 +291,3 @@ def _read(name: str, value: Any, names: Sequence[date]) -> Any:
     if name == "hour":
         return value.astimezone(UTC)
     return names[value - 1] if name in _PERIODS else value
-
-
-def _kept(wanted: Filter, group_by: Sequence[str]) -> str:
-    """Return which totals have the fewest rows for what is asked."""
-    if wanted.merchants is None and "merchant" in group_by:
-        return _MERCHANTS
-    if wanted.services is None and wanted.channels is None and not {"service", "channel"} & set(group_by):
-        return _SUMMARY
-    return _PLATFORM if wanted.merchants is None else _MERCHANTS
-
-
-def _add_cover(parts: _Parts, pieces: periods.Cover, *, kept: str) -> None:
-    """Read days and hours from the totals that are `kept` for it, what is not folded, the ends."""
-    if kept == _MERCHANTS:
-        parts.add("records_orderhourtotal", ranges=pieces.hours)
-        parts.add("records_orderdaytotal", ranges=pieces.days, time="day")
-    else:
-        all_merchants = " AND merchant = ''" if kept == _SUMMARY and not parts.has_merchants else ""
-        for grain, ranges in (("hour", pieces.hours), ("day", pieces.days)):
-            parts.add(kept, ranges=ranges, where=f"grain = '{grain}'{all_merchants}", time="start")
-    parts.add("records_orderdelta", ranges=pieces.folded)
-    parts.add_book(pieces.book)
-
-
-class _Parts:
-    """The parts of one statement, each a SELECT of the same columns, with their parameters in order."""
-
-    def __init__(self, *, wanted: Filter, columns: str, book: str, edges: Sequence[datetime] = ()) -> None:
-        self._wanted, self._columns, self._book = wanted, columns, book
-        # Edges within a range: the part before the first one is number 0 and has no edge of its own.
-        self._edges = list(edges[:-1])
-        self._texts: list[str] = []
-        self._parameters: list[Any] = []
-
-    @property
-    def has_merchants(self) -> bool:
-        """Whether only the orders of certain merchants are wanted."""
-        return self._wanted.merchants is not None
-
-    def add(
-        self,
-        table: str,
-        *,
-        ranges: Sequence[periods.Range] | None = None,
-        where: str = "",
-        time: str = "hour",
-        columns: str = "",
-    ) -> None:
-        """Read a table of totals or the deltas within the ranges; None for all time."""
-        if ranges is not None and not ranges:
-            return
-        instant = "(day::timestamp AT TIME ZONE 'UTC')" if time == "day" else time
-        self._select(columns or self._columns, table, instant)
-        conditions = ["kind = %s", *([where] if where else [])]
-        self._parameters.append(self._wanted.kind)
-        if ranges is not None:
-            bounds = [(a.date(), b.date()) if time == "day" else (a, b) for a, b in ranges]
-            conditions.append(self._within(time, bounds))
-        self._texts[-1] += " WHERE " + " AND ".join([*conditions, *self._dimensions()])
-
-    def add_book(self, ranges: Sequence[periods.Range]) -> None:
-        """Read the orders themselves, with the names that totals give their columns."""
-        if not ranges:
-            return
-        names = ", ".join(f"{name}_id AS {name}" for name in _REFERENCES)
-        table = _TABLES[self._wanted.kind]
-        last = _LAST_AMOUNT[self._wanted.kind]
-        orders = (
-            f"(SELECT {names}, is_test, status, created_at, requested_amount, actual_amount, fee, {last}"  # noqa: S608
-            f" FROM {table}) AS orders"
-        )
-        self._select(self._book, orders, "created_at")
-        conditions = [self._within("created_at", list(ranges)), *self._dimensions()]
-        self._texts[-1] += " WHERE " + " AND ".join(conditions)
-
-    def run(self, outer: str) -> list[tuple[Any, ...]]:
-        """Return the rows of the outer statement over all parts; none where there are no parts."""
-        if not self._texts:
-            return []
-        with connection.cursor() as cursor:
-            cursor.execute(outer.format(parts=" UNION ALL ".join(self._texts)), self._parameters)
-            return list(cursor.fetchall())
-
-    def _select(self, columns: str, table: str, instant: str) -> None:
-        count = columns.count("{edges}")
-        self._texts.append(
-            f"SELECT {columns.format(time=instant, edges='%s::timestamptz[]')} FROM {table}"  # noqa: S608
-        )
-        self._parameters += [self._edges] * count
-
-    def _within(self, column: str, ranges: Sequence[tuple[date, date]]) -> str:
-        for each in ranges:
-            self._parameters += each
-        return "(" + " OR ".join([f"{column} >= %s AND {column} < %s"] * len(ranges)) + ")"
-
-    def _dimensions(self) -> Iterator[str]:
-        """Name the conditions of the filter, each with its parameter."""
-        wanted = self._wanted
-        lists = (
-            ("merchant", wanted.merchants), ("service", wanted.services), ("channel", wanted.channels),
-            ("currency", wanted.currencies), ("status", wanted.statuses),
-        )  # fmt: skip
-        for name, values in lists:
-            if values is not None:
-                self._parameters.append(list(values))
-                yield f"{name} = ANY(%s)"
-        if wanted.settled == OWN:
-            yield "settlement_currency = currency"
-        elif wanted.settled is not None:
-            self._parameters.append(wanted.settled)
-            yield "settlement_currency = %s AND settlement_currency <> currency"
-        if wanted.is_test is not None:
-            self._parameters.append(wanted.is_test)
-            yield "is_test = %s"

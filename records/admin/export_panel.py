@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import pages
-from merchants import access
+from records import filters
 from records.models import ExportSchedule
 
 ROWS_MAX = 5
@@ -17,7 +17,7 @@ ROWS_MAX = 5
 
 def failed_schedules(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     """Return the person's own schedules that failed last; nothing to show without one."""
-    own = access.visible_to(request.user, ExportSchedule.objects.exclude(last_error=""))
+    own = filters.visible_to(request.user, ExportSchedule.objects.exclude(last_error=""))
     rows = list(own.order_by("-last_run_at", "-id")[:ROWS_MAX])
     return {"rows": rows, "title": _("Scheduled files that failed")} if rows else None
 

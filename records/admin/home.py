@@ -19,10 +19,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Currency
+from channels.models import Direction, Service
 from diamondpay.lib import deadlines, money, pages
 from diamondpay.lib.admin_columns import Columns, css, heading, list_url
-from diamondpay.models import Heartbeat
 from records import attention, filters, queries, statistics, totals
 from records.admin import statistics_words as words
 from records.models import Account, Case, Notification, Payment, Payout
@@ -52,7 +51,7 @@ def today(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     if minute == midnight:
         return {"until": minute, "rows": []}
     ranges = {"today": (midnight, minute), "yesterday": (midnight - day, (minute - day).replace(fold=0))}
-    exponents = dict(Currency.objects.values_list("pk", "exponent"))
+    services, exponents = _services()
     rows: list[dict[str, Any]] = []
     with _moment():
         for kind, (number, permission) in _KINDS.items():
@@ -61,8 +60,19 @@ def today(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
                     kind=number, start=midnight, end=minute, zone=zone, now=now,
                     merchants=_frozen(filters.confined_to(request.user)),
                 )  # fmt: skip
-                rows += _compared(kind, asked, ranges, exponents)
+                rows += _compared(Links(asked, services=services[kind]), kind, asked, ranges, exponents)
     return {"until": minute, "rows": rows}
+
+
+def _services() -> tuple[dict[str, list[tuple[str, str]]], dict[str, int]]:
+    """Return the services of each kind of order with their currencies, and the decimals of those."""
+    found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
+    exponents: dict[str, int] = {}
+    rows = Service.objects.order_by("pk").values_list("pk", "direction", "currency_id", "currency__exponent")
+    for pk, direction, currency, exponent in rows:
+        found["payment" if direction == Direction.DEPOSIT else "payout"].append((pk, currency))
+        exponents[currency] = exponent
+    return found, exponents
 
 
 @contextmanager
@@ -89,13 +99,17 @@ def _patient(panel: Callable[[HttpRequest, datetime], dict[str, Any] | None]) ->
 
 
 def _compared(
-    kind: str, asked: Asked, ranges: dict[str, tuple[datetime, datetime]], exponents: dict[str, int]
+    links: Links,
+    kind: str,
+    asked: Asked,
+    ranges: dict[str, tuple[datetime, datetime]],
+    exponents: dict[str, int],
 ) -> list[dict[str, Any]]:
-    links = Links(asked)
     show = words.Shown(exponents=exponents, names={}, list_url=_list(kind), zone=asked.zone)
     found: dict[str, dict[str, Any]] = {}
-    for name, (start, end) in ranges.items():
-        whole = statistics.whole(statistics.within(asked, start=start, end=end), links=links)
+    in_order = sorted(ranges.items(), key=lambda each: each[1])
+    each = statistics.whole_of_each(asked, ranges=[ends for _name, ends in in_order], links=links)
+    for (name, (start, end)), whole in zip(in_order, each, strict=True):
         for row in statistics.by_currency(whole, links, start=start, end=end):
             zero = money.render(Decimal(0), exponents.get(row.currency, 2))
             found.setdefault(
@@ -202,9 +216,10 @@ def low_balances(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
         return None
     with _moment():
         accounts = filters.visible_to(request.user, Account.objects.all())
-        found = {"wallet": attention.low_wallets(accounts, now=now)}
+        taken = attention.taken_in_a_day(now)
+        found = {"wallet": attention.low_wallets(accounts, taken=taken)}
         if request.user.has_perm("channels.view_channel"):
-            found["channel"] = attention.low_channels(now=now)
+            found["channel"] = attention.low_channels(taken=taken)
     rows = [
         {
             "name": low.wallet_id or low.channel_id,
@@ -242,14 +257,14 @@ def wallets(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
 
 def parts(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     """Say whether the background parts live, and whether their work waits."""
-    beats = dict(Heartbeat.objects.values_list("name", "beat_at"))
+    found = queries.background(now)
     rows = [
         {"name": name, "beat_at": at, "is_late": now - at > PART_AGE_MAX}
-        for name, at in sorted(beats.items())
+        for name, at in sorted(found.beats.items())
     ]
     waits = (
-        (_("notifications due"), queries.oldest_due_notification_seconds(now)),
-        (_("callbacks without an outcome"), queries.oldest_unanswered_callback_seconds(now)),
+        (_("notifications due"), found.due_seconds),
+        (_("callbacks without an outcome"), found.unanswered_seconds),
     )
     late = [
         ngettext("%(what)s wait for %(count)d second", "%(what)s wait for %(count)d seconds", int(seconds))
@@ -264,13 +279,12 @@ def table(
     *, title: Any, rows: QuerySet[Any], columns: Sequence[Any], url: str, nothing: Any, note: Any
 ) -> dict[str, Any]:
     """Return what `admin/home/rows.html` shows: the first rows, how many there are in all, where they are."""
-    found = list(rows[: ROWS_MAX + 1])
-    count = attention.counted(rows) if len(found) > ROWS_MAX else str(len(found))
+    found, count = attention.first(rows, row_count=ROWS_MAX)
     return {
         "title": title, "count": count, "url": url, "nothing": nothing, "note": note,
         "headings": [(heading(column), css(column)) for column in columns],
         "rows": [
-            [(column(row), css(column), heading(column)) for column in columns] for row in found[:ROWS_MAX]
+            [(column(row), css(column), heading(column)) for column in columns] for row in found
         ],
     }  # fmt: skip
 

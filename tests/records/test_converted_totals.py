@@ -246,7 +246,7 @@ def test_what_payouts_took_is_compared_with_wallets_in_their_own_currency(mixed:
     mixed.paid(attempt_of(mixed.payout("5976")), "5976")
     mixed.says(mixed.deposit("1"), base.UpstreamState.FAILED)
     accounts = Account.objects.filter(merchant_channel=mixed.wallet)
-    (low,) = attention.low_wallets(accounts, now=clock.now())
+    (low,) = attention.low_wallets(accounts, taken=attention.taken_in_a_day(clock.now()))
     assert (low.currency_id, plain(low.balance), plain(low.taken)) == ("MTC", "256.75", "907.2")
 
 
