@@ -31,7 +31,7 @@ _INSERTED_AT_ONCE = 500
 class FileHasFaults(errors.DomainError):
     """Rows of the file are wrong; `faults` are all of them, and no batch was made.
 
-    `returned` is the file as it is given back; None where its titles are wrong already.
+    `returned` is the file as it is given back; None where it has wrong titles and no rows.
     """
 
     code = "file_has_faults"
@@ -69,7 +69,7 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
 
     Raises: NotAllowed; FileRefused; FileHasFaults; SameFile; MerchantDisabled, ServiceUnknown, ServiceClosed,
     ServiceNotActivated, ChannelUnknown, ChannelRequired, NoChannelAvailable. Nothing is kept then but, where
-    rows are wrong, the file to give back.
+    rows or titles are wrong, the file to give back.
     """
     rights.check(user, wanted.merchant_id)
     merchant = Merchant.objects.get(pk=wanted.merchant_id)
@@ -90,7 +90,9 @@ def upload(*, wanted: Upload, user: User, address: str | None, now: datetime) ->
         back = returned.keep(
             table=table,
             faults=everything,
-            source=returned.Source(merchant=merchant, name=file_name(wanted.name), content=wanted.content),
+            source=returned.Source(
+                merchant=merchant, name=file_name(wanted.name), content=wanted.content, sheets=sheets
+            ),
             user=user,
             address=address,
             now=now,

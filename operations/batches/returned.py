@@ -26,7 +26,7 @@ from openpyxl.utils import get_column_letter
 from diamondpay import audit
 from diamondpay.lib import crypto, errors, transactions
 from diamondpay.lib.spreadsheet import texts
-from diamondpay.lib.spreadsheet.uploads import Cell, CellKind, SheetRow
+from diamondpay.lib.spreadsheet.uploads import Cell, CellKind, Sheet, SheetRow
 from diamondpay.models import User
 from merchants.models import Merchant
 from operations.batches import reading, rights
@@ -42,6 +42,8 @@ _EMPTIED_AT_ONCE = 500
 _HEADING = PatternFill("solid", fgColor="FFEEF1F4")
 _WRONG = PatternFill("solid", fgColor="FFFDECEA")
 _WIDTH, _REMARKS_WIDTH = 22, 70
+_SHEET_NAME_LENGTH_MAX = 31
+_NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\]")
 _ROOM_FOR_THE_CUT = 20
 # An application reads _x0041_ as "A".
 _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
@@ -56,25 +58,28 @@ class FileGone(errors.DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The file as it came, and whose payouts it holds."""
+    """The file as it came, with all its sheets, and whose payouts it holds."""
 
     merchant: Merchant
     name: str
     content: bytes
+    sheets: Sequence[Sheet]
 
 
 def keep(
     *, table: Table, faults: Sequence[Fault], source: Source, user: User, address: str | None, now: datetime
 ) -> ReturnedFile | None:
-    """Keep the file with what is wrong in each row; None where its titles are wrong and no row was looked at.
+    """Keep the file with what is wrong in each row, or with its wrong titles marked and told on a sheet of
+    their own; None where it has wrong titles and no rows.
 
     A person's oldest are emptied beyond `KEPT_OF_A_PERSON`. Audited.
     """
     wrong = _words(faults)
-    if min(wrong) <= table.rows[0].number:
+    if not table.row_count:
         return None
     file = io.BytesIO()
-    _write(table, wrong, file)
+    has_wrong_titles = min(wrong) <= table.rows[0].number
+    _write(table, {} if has_wrong_titles else wrong, source.sheets, faults if has_wrong_titles else (), file)
     sealed = crypto.encrypt_bytes(file.getvalue(), CONTEXT)
     return _keep(
         row=ReturnedFile(
@@ -84,7 +89,8 @@ def keep(
             file_name=source.name,
             file_sha256=hashlib.sha256(source.content).hexdigest(),
             row_count=table.row_count,
-            faulty_count=len(wrong),
+            # Where a title is wrong, no row was read.
+            faulty_count=table.row_count if has_wrong_titles else len(wrong),
             expires_at=now + KEPT_FOR,
             content_encrypted=sealed,
         ),
@@ -159,15 +165,59 @@ def _words(faults: Sequence[Fault]) -> dict[int, str]:
     }
 
 
-def _write(table: Table, wrong: Mapping[int, str], file: io.BytesIO) -> None:
+def _write(
+    table: Table, wrong: Mapping[int, str], sheets: Sequence[Sheet], titles: Sequence[Fault], file: io.BytesIO
+) -> None:
+    """Write every sheet in its place, the payouts with the words; wrong titles are told in front."""
     book = Workbook()
-    sheet: Any = book.active
-    sheet.title = _t("Payouts")
+    book.remove(book.active)
+    if titles:
+        _tell_titles(book, titles)
+    for each in sheets:
+        is_payouts = each.rows is table.rows
+        sheet = book.create_sheet(_sheet_name(each.name or (_t("Payouts") if is_payouts else _t("Sheet"))))
+        if each.is_hidden:
+            sheet.sheet_state = "hidden"
+        if is_payouts:
+            _write_payouts(sheet, table, wrong, {_letter(fault) for fault in titles})
+            sheet.sheet_state = "visible"
+            if not titles:
+                book.active = sheet
+            continue
+        for row in each.rows:
+            for place, cell in row.cells.items():
+                _put(sheet.cell(row=row.number, column=place + 1), cell)
+    book.save(file)
+
+
+def _sheet_name(name: str) -> str:
+    """Return a name that a book takes; the library makes it the only one of its kind."""
+    return (_NO_SHEET_NAME.sub(" ", texts.clean(name)).strip("' ") or "Sheet")[:_SHEET_NAME_LENGTH_MAX]
+
+
+def _letter(fault: Fault) -> str:
+    return fault.column.partition(" ")[0]
+
+
+def _tell_titles(book: Workbook, faults: Sequence[Fault]) -> None:
+    """Say of every wrong title where it stands and what to do; the rows were not read."""
+    sheet: Any = book.create_sheet(_sheet_name(str(REMARKS)))
+    told = [(_t("Column"), _t("Title"), str(REMARKS)), *((f.column, f.value, f.reason) for f in faults)]
+    for number, words in enumerate(told, start=1):
+        for place, text in enumerate(words, start=1):
+            written = sheet.cell(row=number, column=place)
+            _put(written, Cell(text))
+            written.font, written.fill = Font(bold=number == 1), _HEADING if number == 1 else _WRONG
+    for letter, width in (("A", _WIDTH), ("B", _WIDTH), ("C", _REMARKS_WIDTH)):
+        sheet.column_dimensions[letter].width = width
+
+
+def _write_payouts(sheet: Any, table: Table, wrong: Mapping[int, str], marked: set[str]) -> None:
     head = table.rows[0]
     own = reading.remarks_places(head)
     last = max((place for row in table.rows for place in row.cells if place not in own), default=0)
     remarks = own[0] if own else last + 1
-    _heading(sheet, head, {*own, remarks}, remarks)
+    _heading(sheet, head, {*own, remarks}, remarks if wrong else None, marked)
     for row in table.rows[1:]:
         for place, cell in row.cells.items():
             if place not in own:
@@ -176,21 +226,24 @@ def _write(table: Table, wrong: Mapping[int, str], file: io.BytesIO) -> None:
             told = sheet.cell(row=row.number, column=remarks + 1)
             _put(told, Cell(wrong[row.number]))
             told.fill, told.alignment = _WRONG, Alignment(wrap_text=True, vertical="top")
-    sheet.column_dimensions[get_column_letter(remarks + 1)].width = _REMARKS_WIDTH
+    if wrong:
+        sheet.column_dimensions[get_column_letter(remarks + 1)].width = _REMARKS_WIDTH
     first = head.number
     sheet.freeze_panes = f"A{first + 1}"
     widest = max(last, remarks) + 1
     sheet.auto_filter.ref = f"A{first}:{get_column_letter(widest)}{table.rows[-1].number}"
-    book.save(file)
 
 
-def _heading(sheet: Any, head: SheetRow, skipped: set[int], remarks: int) -> None:
-    """Write the titles as they stand there, and that of the words."""
+def _heading(sheet: Any, head: SheetRow, skipped: set[int], remarks: int | None, marked: set[str]) -> None:
+    """Write the titles as they stand there, the wrong ones marked, and that of the words."""
     titles = {place: cell for place, cell in head.cells.items() if place not in skipped}
-    for place, cell in {**titles, remarks: Cell(str(REMARKS))}.items():
+    if remarks is not None:
+        titles[remarks] = Cell(str(REMARKS))
+    for place, cell in titles.items():
         written = sheet.cell(row=head.number, column=place + 1)
         _put(written, cell)
-        written.font, written.fill = Font(bold=True), _HEADING
+        is_wrong = get_column_letter(place + 1) in marked
+        written.font, written.fill = Font(bold=True), _WRONG if is_wrong else _HEADING
         sheet.column_dimensions[get_column_letter(place + 1)].width = _WIDTH
 
 

@@ -139,9 +139,53 @@ def test_a_date_stays_one_and_is_refused_both_times(owner: Registered, maker: Us
     assert batching.faults(owner, maker, content_of(ReturnedFile.objects.get(), maker)) == [found]
 
 
-def test_wrong_titles_and_whole_refusals_keep_nothing(owner: Registered, maker: User) -> None:
+def test_wrong_titles_come_back_marked_and_told_on_a_sheet_in_front(owner: Registered, maker: User) -> None:
+    row = kept(owner, maker, xlsx((*HEAD[:3], "Nickname"), good(2)))
+    assert (row.row_count, row.faulty_count) == (2, 2)
+    content = content_of(row, maker)
+    found: Any = openpyxl.load_workbook(io.BytesIO(content))
+    assert list(found["What is wrong"].values) == [
+        ("Column", "Title", "What is wrong"),
+        ("D", "Nickname", "This column is not in the template of the service. Remove it."),
+        (
+            "Account number",
+            "Account number",
+            "The column is missing; the service requires it. Use the template.",
+        ),
+    ]
+    sheet = found.worksheets[1]
+    assert list(sheet.values) == [(*HEAD[:3], "Nickname"), *good(2)]
+    assert sheet["D1"].fill.fgColor.rgb != sheet["C1"].fill.fgColor.rgb == sheet["A1"].fill.fgColor.rgb
+    again = batching.faults(owner, maker, content)
+    assert [each.reason for each in again] == [row[2] for row in list(found["What is wrong"].values)[1:]]
+    sheet["D1"] = "Account number"
+    file = io.BytesIO()
+    found.save(file)
+    assert batching.upload(owner, maker, file.getvalue()).row_count == 2
+
+
+def test_every_sheet_of_the_book_comes_back_in_its_place_as_texts(owner: Registered, maker: User) -> None:
+    sent: Any = openpyxl.load_workbook(io.BytesIO(xlsx(HEAD, WRONG)))
+    sent.active.title = "June"
+    notes = sent.create_sheet("Notes", 0)
+    notes["B2"], notes["C3"], notes["A4"] = "=1+1", 12.5, "+cmd"
+    sent.create_sheet("Hidden ledger").sheet_state = "hidden"
+    sent["Hidden ledger"]["A1"] = "kept"
+    file = io.BytesIO()
+    sent.save(file)
+    content = content_of(kept(owner, maker, file.getvalue()), maker)
+    found: Any = openpyxl.load_workbook(io.BytesIO(content))
+    assert found.sheetnames == ["Notes", "June", "Hidden ledger"]
+    assert found.active.title == "June"
+    assert found["Hidden ledger"].sheet_state == "hidden"
+    cells = [found["Notes"][place] for place in ("B2", "C3", "A4")]
+    assert [(cell.value, cell.data_type) for cell in cells] == [("=1+1", "s"), ("12.5", "s"), ("+cmd", "s")]
+    assert [row[4] for row in found["June"].values][3] == "B Amount: The amount must be positive."
+
+
+def test_wrong_titles_without_rows_and_whole_refusals_keep_nothing(owner: Registered, maker: User) -> None:
     with pytest.raises(acts.FileHasFaults) as refusal:
-        batching.upload(owner, maker, xlsx((*HEAD, "Nickname"), WRONG))
+        batching.upload(owner, maker, xlsx((*HEAD, "Nickname"), []))
     assert refusal.value.returned is None
     assert (ReturnedFile.objects.count(), AuditRow.objects.filter(action__startswith="batch.").count()) == (
         0,
