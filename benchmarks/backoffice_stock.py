@@ -19,6 +19,7 @@ from channels.models import Channel, ChannelService, Currency
 from channels.secrets import seal_settings
 from channels.upstreams import base
 from diamondpay.lib import clock
+from diamondpay.lib import owner as schema_owner
 from merchants import registration
 from merchants.models import Merchant, MerchantChannel
 from merchants.registration import Registered
@@ -96,11 +97,12 @@ def prepare(place: Place, *, merchant_count: int) -> list[Merchant]:
 
     Returns the merchants, the greatest first.
     """
-    channels = _make_channels()
-    registered = [
-        _register(number, channels=_chosen(number, channels), count=merchant_count)
-        for number in range(merchant_count)
-    ]
+    with schema_owner.connected():
+        channels = _make_channels()
+        registered = [
+            _register(number, channels=_chosen(number, channels), count=merchant_count)
+            for number in range(merchant_count)
+        ]
     lanes = _lanes([each.merchant for each in registered])
     payment, payout = _models(registered[0])
     with place.owner() as owner:
@@ -120,7 +122,7 @@ def _keep(owner: psycopg.Connection, table: str, source: str, pk: int) -> None:
 
 
 def _make_channels() -> list[Channel]:
-    made = []
+    made, in_force = [], {"status": "enabled", "terms_since": clock.now()}
     for market in MARKETS:
         for number in range(1, market.channel_count + 1):
             code = f"{market.currency.lower()}-{number}"
@@ -130,9 +132,10 @@ def _make_channels() -> list[Channel]:
                 upstream=instant_upstream.NAME,
                 settings_encrypted=seal_settings({}),
                 currency=Currency.objects.get(pk=market.currency),
+                **in_force,
             )
             ChannelService.objects.bulk_create(
-                ChannelService(channel=channel, service_id=service)
+                ChannelService(channel=channel, service_id=service, **in_force)
                 for service in (*market.deposits, market.payout)
             )
             made.append(channel)
@@ -157,6 +160,7 @@ def _register(number: int, *, channels: Sequence[Channel], count: int) -> Regist
         now=clock.now(),
         terms=registration.Terms(fee_permillage=Decimal(5 + number % 20)),
         notify_url=NOTIFY_URL,
+        is_in_force=True,
         actor="benchmarks",
     )
 

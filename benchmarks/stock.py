@@ -15,7 +15,7 @@ from benchmarks.stage import Place
 from channels.models import Channel, ChannelService, Currency, Service
 from channels.secrets import seal_settings
 from channels.upstreams import base
-from diamondpay.lib import clock
+from diamondpay.lib import clock, owner
 from merchants import registration
 from merchants.registration import Registered
 from operations import placement
@@ -46,30 +46,36 @@ _MULTIPLY = """
 
 def make_channel() -> Channel:
     """Make the channel whose upstream answers at once."""
-    channel = Channel.objects.create(
-        code=instant_upstream.NAME,
-        name="Instant",
-        upstream=instant_upstream.NAME,
-        settings_encrypted=seal_settings({}),
-        currency=Currency.objects.get(pk="CNY"),
-    )
-    ChannelService.objects.create(channel=channel, service=Service.objects.get(pk=SERVICE))
+    in_force = {"status": "enabled", "terms_since": clock.now()}
+    with owner.connected():
+        channel = Channel.objects.create(
+            code=instant_upstream.NAME,
+            name="Instant",
+            upstream=instant_upstream.NAME,
+            settings_encrypted=seal_settings({}),
+            currency=Currency.objects.get(pk="CNY"),
+            **in_force,
+        )
+        service = Service.objects.get(pk=SERVICE)
+        ChannelService.objects.create(channel=channel, service=service, **in_force)
     return channel
 
 
 def make_merchants(count: int) -> list[Registered]:
     """Register merchants, each with one wallet on the instant channel and a fee of 8 ‰."""
-    return [
-        registration.register(
-            name=f"Benchmark {number + 1}",
-            services=[SERVICE],
-            channels=[instant_upstream.NAME],
-            now=clock.now(),
-            terms=registration.Terms(fee_permillage=FEE_PERMILLAGE),
-            actor="benchmarks",
-        )
-        for number in range(count)
-    ]
+    with owner.connected():
+        return [
+            registration.register(
+                name=f"Benchmark {number + 1}",
+                services=[SERVICE],
+                channels=[instant_upstream.NAME],
+                now=clock.now(),
+                terms=registration.Terms(fee_permillage=FEE_PERMILLAGE),
+                is_in_force=True,
+                actor="benchmarks",
+            )
+            for number in range(count)
+        ]
 
 
 def place_deposit(merchant: Registered, *, notify_url: str = "") -> Payment:

@@ -22,10 +22,11 @@ from channels.models import (
 )
 from channels.upstreams import registry
 from channels.upstreams.base import SettingField
-from diamondpay.lib import admin_forms
+from diamondpay.lib import admin_forms, in_force
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline
 from diamondpay.lib.admin_columns import Columns
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.admin_terms import IN_FORCE, InForce, TermsAdmin, TermsInline, in_force_since
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 
 __all__ = ["admin_chains", "admin_rates"]
@@ -177,11 +178,12 @@ class BankAdmin(AuditedAdmin):
         return False
 
 
-class ChannelServiceForm(admin_forms.LockedForm):
-    """What an upstream charges and takes for a service. Fee and bounds are an act once they stand."""
+class ChannelServiceForm(admin_forms.TermsForm):
+    """What an upstream charges and takes for a service. Fee and bounds are an act once they are in force."""
 
-    fixed_once_made: ClassVar[tuple[str, ...]] = (
-        "channel", "service", "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound",
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("channel", "service")
+    fixed_in_force: ClassVar[tuple[str, ...]] = (
+        "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -202,12 +204,12 @@ _CHANNEL_SERVICE_FIELDS = (
 )  # fmt: skip
 
 
-class ChannelServiceInline(AuditedInline):
+class ChannelServiceInline(TermsInline):
     """The services a channel carries. One that it should not carry is disabled."""
 
     model = ChannelService
     form = ChannelServiceForm
-    fields = _CHANNEL_SERVICE_FIELDS
+    fields = (*_CHANNEL_SERVICE_FIELDS, IN_FORCE)
     can_delete = False
 
 
@@ -215,7 +217,7 @@ _channel_service = Columns(ChannelService)
 
 
 @admin.register(ChannelService)
-class ChannelServiceAdmin(AuditedAdmin):
+class ChannelServiceAdmin(TermsAdmin):
     """The services of all channels in one list."""
 
     form = ChannelServiceForm
@@ -224,9 +226,12 @@ class ChannelServiceAdmin(AuditedAdmin):
         _channel_service.text("fee_type"), _channel_service.number("fee_permillage"),
         _channel_service.money("fee_fixed", currency="service.currency"),
         _channel_service.money("lower_bound", currency="service.currency"),
-        _channel_service.money("upper_bound", currency="service.currency"),
+        _channel_service.money("upper_bound", currency="service.currency"), in_force_since(ChannelService),
     )  # fmt: skip
-    filters = {"channel": Related("channel"), "service": Related("service"), "status": Several("status")}
+    filters = {
+        "channel": Related("channel"), "service": Related("service"), "status": Several("status"),
+        "in_force": InForce("terms_since"),
+    }  # fmt: skip
     list_select_related = ("service__currency",)
     fieldsets = ((None, {"fields": ("channel", *_CHANNEL_SERVICE_FIELDS)}),)
 
@@ -235,10 +240,11 @@ class ChannelServiceAdmin(AuditedAdmin):
         return False
 
 
-class ChannelForm(admin_forms.LockedForm):
+class ChannelForm(admin_forms.TermsForm):
     """A channel with the settings of its upstream. Secrets are written, never shown; empty leaves them."""
 
-    fixed_once_made: ClassVar[tuple[str, ...]] = ("code", "currency", "upstream", *_BOUNDS)
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("code", "currency", "upstream")
+    fixed_in_force: ClassVar[tuple[str, ...]] = _BOUNDS
     upstream = forms.ChoiceField(
         label=_("Upstream"), choices=lambda: [(name, name) for name in registry.names()]
     )
@@ -307,16 +313,18 @@ _channel = Columns(Channel)
 
 
 @admin.register(Channel)
-class ChannelAdmin(AuditedAdmin):
+class ChannelAdmin(TermsAdmin):
     """Channels: accounts at upstreams. One that is no longer used is disabled; orders stand on it."""
 
     form = ChannelForm
     list_display = (
         "code", "name", "upstream", "currency_id", _channel.badge("status", _ON_OFF), "weight",
         _channel.money("payment_lower_bound"), _channel.money("payment_upper_bound"),
-        _channel.money("payout_lower_bound"), _channel.money("payout_upper_bound"),
+        _channel.money("payout_lower_bound"), _channel.money("payout_upper_bound"), in_force_since(Channel),
     )  # fmt: skip
-    filters = {"status": Several("status"), "currency": Related("currency")}
+    filters = {
+        "status": Several("status"), "currency": Related("currency"), "in_force": InForce("terms_since"),
+    }  # fmt: skip
     list_select_related = ("currency",)
     exact_search = (Key(field="code", label=_("channel")),)
     fieldsets = (
@@ -325,7 +333,7 @@ class ChannelAdmin(AuditedAdmin):
             _("Limits"),
             {
                 "fields": _BOUNDS,
-                "description": _("Limits are typed once; changing one later is an act that needs approval."),
+                "description": in_force.TERMS_ARE_ACTS,
             },
         ),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.chain_models import Chain, Token, UnitsField
 from diamondpay.lib import money
 from diamondpay.lib.fields import MoneyField
+from diamondpay.lib.in_force import disabled_before_in_force, terms_since
 
 __all__ = [
     "Bank",
@@ -225,7 +226,7 @@ class Channel(models.Model):
     currency = models.ForeignKey(
         Currency, models.PROTECT, related_name="channels", verbose_name=_("currency")
     )
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ENABLED)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DISABLED)
     weight = models.PositiveSmallIntegerField(
         _("weight"), default=100, help_text=_("Routing prefers the greater weight.")
     )
@@ -237,6 +238,7 @@ class Channel(models.Model):
     )
     payout_lower_bound = MoneyField(_("payout lower bound"), default=Decimal(0), help_text=_("0 = no limit."))
     payout_upper_bound = MoneyField(_("payout upper bound"), default=Decimal(0), help_text=_("0 = no limit."))
+    terms_since = terms_since()
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -253,6 +255,7 @@ class Channel(models.Model):
                 ),
                 name="channel_bounds_not_negative",
             ),
+            disabled_before_in_force("channel"),
         ]
 
     def __str__(self) -> str:
@@ -272,7 +275,7 @@ class ChannelService(models.Model):
     service = models.ForeignKey(
         Service, models.PROTECT, related_name="channel_services", verbose_name=_("service")
     )
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ENABLED)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DISABLED)
     fee_type = models.CharField(_("fee type"), max_length=12, choices=FeeType, default=FeeType.PERMILLAGE)
     fee_permillage = models.DecimalField(_("fee ‰"), max_digits=9, decimal_places=4, default=Decimal(0))
     fee_fixed = MoneyField(_("fixed fee"), default=Decimal(0))
@@ -294,6 +297,7 @@ class ChannelService(models.Model):
     tolerance_above = models.DecimalField(
         _("tolerance above %"), max_digits=5, decimal_places=2, default=Decimal(0)
     )
+    terms_since = terms_since()
 
     class Meta:
         verbose_name = _("channel service")
@@ -317,6 +321,7 @@ class ChannelService(models.Model):
                 condition=Q(tolerance_below__gte=0, tolerance_below__lte=100, tolerance_above__gte=0),
                 name="channel_service_tolerance",
             ),
+            disabled_before_in_force("channel_service"),
         ]
 
     def __str__(self) -> str:

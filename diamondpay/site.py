@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -367,12 +366,11 @@ class Site(admin.AdminSite):
 _TITLES = {item[0]: item[1] for _group, items in MENU for item in items if isinstance(item, tuple)}
 
 
-def _moment_of(request: HttpRequest) -> datetime:
+def _moment_of(request: HttpRequest) -> Any:
     """Return the moment of a page, read once for a request."""
     if not hasattr(request, "moment"):
         request.moment = clock.now()  # type: ignore[attr-defined]
-    found: datetime = request.moment  # type: ignore[attr-defined]
-    return found
+    return request.moment  # type: ignore[attr-defined]
 
 
 def _entry(

@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import clock, ids
+from diamondpay.lib import clock, ids, in_force
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline, ReadOnlyAdmin, address_of
 from diamondpay.lib.admin_columns import Columns, Panel, link_to
 from diamondpay.lib.admin_list import Key
+from diamondpay.lib.admin_terms import IN_FORCE, InForce, TermsAdmin, TermsInline, in_force_since
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 from diamondpay.models import User
 from merchants import admin_calls, admin_forms, admin_keys, admin_own, debug, imports
@@ -32,9 +33,6 @@ from merchants.models import (
 __all__ = ["admin_calls", "admin_own"]
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "active": "success"}
-_TERMS_ARE_ACTS = _(
-    "Fees, limits and bounds are typed once; changing them later is an act that needs approval."
-)
 
 _credential = Columns(Credential)
 
@@ -63,17 +61,17 @@ _KEY_COLUMNS = (
 )
 
 
-class MerchantServiceInline(AuditedInline):
+class MerchantServiceInline(TermsInline):
     """The services a merchant has activated."""
 
     model = MerchantService
     form = admin_forms.MerchantServiceForm
     verbose_name_plural = _(
-        "Merchant services (fees and limits are typed once; changing them later is an act)"
+        "Merchant services (fees and limits are put in force, and changed later, by two people)"
     )
     fields = (
         "service", "status", "fee_type", "fee_permillage", "fee_fixed", "single_limit_lower_bound",
-        "single_limit_upper_bound", "after_failure",
+        "single_limit_upper_bound", "after_failure", IN_FORCE,
     )  # fmt: skip
     can_delete = False
 
@@ -103,12 +101,12 @@ class AllowedAddressInline(AuditedInline):
     fields = ("network", "note")
 
 
-class ServiceBoundInline(AuditedInline):
+class ServiceBoundInline(TermsInline):
     """The boundaries of a wallet."""
 
     model = ServiceBound
     form = admin_forms.ServiceBoundForm
-    fields = ("service", "lower_bound", "upper_bound")
+    fields = ("service", "lower_bound", "upper_bound", IN_FORCE)
     can_delete = False
 
 
@@ -174,7 +172,7 @@ _merchant_service = Columns(MerchantService)
 
 
 @admin.register(MerchantService)
-class MerchantServiceAdmin(AuditedAdmin):
+class MerchantServiceAdmin(TermsAdmin):
     """The activated services of all merchants."""
 
     form = admin_forms.MerchantServiceForm
@@ -185,11 +183,13 @@ class MerchantServiceAdmin(AuditedAdmin):
         _merchant_service.money("fee_fixed", currency="service.currency"),
         _merchant_service.money("single_limit_lower_bound", currency="service.currency"),
         _merchant_service.money("single_limit_upper_bound", currency="service.currency"),
+        in_force_since(MerchantService),
     )  # fmt: skip
     filters = {
         "merchant": Related("merchant", is_many=True),
         "service": Related("service"),
         "status": Several("status"),
+        "in_force": InForce("terms_since"),
     }
     list_select_related = ("service__currency",)
     fieldsets = (
@@ -199,7 +199,7 @@ class MerchantServiceAdmin(AuditedAdmin):
                 "fee_type", "fee_permillage", "fee_fixed", "single_limit_lower_bound",
                 "single_limit_upper_bound",
             ),
-            "description": _TERMS_ARE_ACTS,
+            "description": in_force.TERMS_ARE_ACTS,
         }),
     )  # fmt: skip
 
@@ -238,22 +238,22 @@ _bound = Columns(ServiceBound)
 
 
 @admin.register(ServiceBound)
-class ServiceBoundAdmin(AuditedAdmin):
+class ServiceBoundAdmin(TermsAdmin):
     """The service boundaries of all wallets."""
 
     form = admin_forms.ServiceBoundForm
     import_page = imports.BOUNDS.page_name
     list_display = (
         "id", "merchant_channel_id", "service_id", _bound.money("lower_bound", currency="service.currency"),
-        _bound.money("upper_bound", currency="service.currency"),
+        _bound.money("upper_bound", currency="service.currency"), in_force_since(ServiceBound),
     )  # fmt: skip
-    filters = {"service": Related("service")}
+    filters = {"service": Related("service"), "in_force": InForce("terms_since")}
     list_select_related = ("service__currency",)
     exact_search = (Key(field="merchant_channel_id", label=_("wallet id"), is_upper=True),)
     fieldsets = (
         (None, {
             "fields": ("merchant_channel", "service", "lower_bound", "upper_bound"),
-            "description": _TERMS_ARE_ACTS,
+            "description": in_force.TERMS_ARE_ACTS,
         }),
     )  # fmt: skip
     raw_id_fields = ("merchant_channel",)

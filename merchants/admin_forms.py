@@ -1,4 +1,4 @@
-"""Forms of merchants, their services, wallets and users. Fees, limits and bounds are typed once."""
+"""Forms of merchants, their services, wallets and users. Fees, limits and bounds are two people's."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class MerchantForm(admin_forms.LockedForm):
             self.add_error("notify_url", refusal.reason)
 
 
-class MerchantServiceForm(admin_forms.LockedForm):
+class MerchantServiceForm(admin_forms.TermsForm):
     """An activated service with its fee and limits."""
 
-    fixed_once_made: ClassVar[tuple[str, ...]] = (
-        "merchant", "service", "fee_type", "fee_permillage", "fee_fixed",
-        "single_limit_lower_bound", "single_limit_upper_bound",
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant", "service")
+    fixed_in_force: ClassVar[tuple[str, ...]] = (
+        "fee_type", "fee_permillage", "fee_fixed", "single_limit_lower_bound", "single_limit_upper_bound",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -58,10 +58,11 @@ class MerchantServiceForm(admin_forms.LockedForm):
         return cleaned
 
 
-class ServiceBoundForm(admin_forms.LockedForm):
+class ServiceBoundForm(admin_forms.TermsForm):
     """The boundary of one service on one wallet."""
 
-    fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant_channel", "service", "lower_bound", "upper_bound")
+    fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant_channel", "service")
+    fixed_in_force: ClassVar[tuple[str, ...]] = ("lower_bound", "upper_bound")
 
     def clean(self) -> dict[str, Any]:
         """Refuse reversed bounds."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models import Channel, Currency, FeeType, Service
 from diamondpay.lib.fields import MoneyField
+from diamondpay.lib.in_force import disabled_before_in_force, terms_since
 from merchants.calls.models import ApiCall
 
 __all__ = [
@@ -138,7 +139,7 @@ class MerchantService(models.Model):
     service = models.ForeignKey(
         Service, models.PROTECT, related_name="merchant_services", verbose_name=_("service")
     )
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ENABLED)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DISABLED)
     fee_type = models.CharField(_("fee type"), max_length=12, choices=FeeType, default=FeeType.PERMILLAGE)
     fee_permillage = models.DecimalField(_("fee ‰"), max_digits=9, decimal_places=4, default=Decimal(0))
     fee_fixed = MoneyField(_("fixed fee"), default=Decimal(0))
@@ -147,6 +148,7 @@ class MerchantService(models.Model):
     after_failure = models.CharField(
         _("when an upstream refuses a payout"), max_length=4, choices=AfterFailure, default=AfterFailure.FAIL
     )
+    terms_since = terms_since()
 
     class Meta:
         verbose_name = _("merchant service")
@@ -168,6 +170,7 @@ class MerchantService(models.Model):
                 | Q(single_limit_upper_bound__gte=F("single_limit_lower_bound")),
                 name="merchant_service_limits_ordered",
             ),
+            disabled_before_in_force("merchant_service"),
         ]
 
     def __str__(self) -> str:
@@ -209,7 +212,7 @@ class MerchantChannel(models.Model):
 
 class ServiceBound(models.Model):
     """The limit of one service on one wallet (`service_bounds`); named first when several limits bind
-    equally.
+    equally. It bounds nothing before it is in force.
     """
 
     merchant_channel = models.ForeignKey(
@@ -218,6 +221,7 @@ class ServiceBound(models.Model):
     service = models.ForeignKey(Service, models.PROTECT, related_name="+", verbose_name=_("service"))
     lower_bound = MoneyField(_("lower bound"), default=Decimal(0), help_text=_("0 = no limit."))
     upper_bound = MoneyField(_("upper bound"), default=Decimal(0), help_text=_("0 = no limit."))
+    terms_since = terms_since()
 
     class Meta:
         verbose_name = _("service boundary")

@@ -65,11 +65,13 @@ def register(
     settlement_currency: str = "",
     apis: Sequence[str] = (),
     scopes: Collection[str] = credentials.ALL_SCOPES,
+    is_in_force: bool = False,
     user: User | None = None,
     actor: str = "",
     address: str | None = None,
 ) -> Registered:
-    """Create a merchant that can place orders at once.
+    """Create a merchant. Two people put each of its services in force; with `is_in_force` they are at once,
+    which the database lets its owner alone do (`diamondpay.lib.owner`).
 
     Shapes: services by id, channels by code, each once; a wallet is in its channel's currency, or in
     `settlement_currency`. `apis` are those that get a key beside the gateway API's; `scopes` are what every
@@ -89,19 +91,14 @@ def register(
         notify_url=notify_url,
         is_md5_allowed=is_md5_allowed,
     )
-    _activate(merchant=merchant, services=found_services, terms=terms)
+    _activate(merchant=merchant, services=found_services, terms=terms, since=now if is_in_force else None)
     open_one = functools.partial(open_wallet, merchant=merchant, currency=settlement_currency)
     wallets = tuple(open_one(channel=channel) for channel in found_channels)
     audit.write(
-        action="merchant.create",
-        object_kind="merchant",
-        object_id=merchant.pk,
-        now=now,
-        user=user,
-        actor=actor,
-        address=address,
-        after=_told(merchant, found_services, wallets),
-    )
+        action="merchant.create", object_kind="merchant", object_id=merchant.pk, now=now,
+        user=user, actor=actor, address=address,
+        after={**_told(merchant, found_services, wallets), "in_force": is_in_force},
+    )  # fmt: skip
     made_for = functools.partial(
         credentials.create, merchant=merchant, now=now, user=user, actor=actor, address=address, scopes=scopes
     )
@@ -139,7 +136,10 @@ def open_wallet(
     )
 
 
-def _activate(*, merchant: Merchant, services: Sequence[Service], terms: Terms) -> None:
+def _activate(
+    *, merchant: Merchant, services: Sequence[Service], terms: Terms, since: datetime | None
+) -> None:
+    off, on = MerchantService.Status.DISABLED, MerchantService.Status.ENABLED
     MerchantService.objects.bulk_create(
         MerchantService(
             merchant=merchant,
@@ -149,6 +149,8 @@ def _activate(*, merchant: Merchant, services: Sequence[Service], terms: Terms) 
             fee_fixed=terms.fee_fixed,
             single_limit_lower_bound=terms.lower_bound,
             single_limit_upper_bound=terms.upper_bound,
+            status=off if since is None else on,
+            terms_since=since,
         )
         for service in services
     )

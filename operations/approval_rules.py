@@ -56,6 +56,8 @@ SHIPPED = (
 )  # fmt: skip
 # Came with the migration `0070_rate_acts`.
 SHIPPED_FOR_RATES = (Shipped(kind="add_rate"),)
+# Came with the migration `0076_activations`: as changes of terms.
+SHIPPED_FOR_ACTIVATIONS = (Shipped(kind="activate_terms", role=roles.SUPER_ADMINISTRATOR, expiry_hours=72),)
 # Came with the migration `0071_review_rules`: for every reference currency about what 100,000 CNY are
 # worth, as a round number.
 REVIEWED_FROM = {

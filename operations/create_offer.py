@@ -211,6 +211,8 @@ def _why_not(
         return _("The merchant has not activated it.")
     if service.status != Service.Status.OPEN:
         return _("It is activated, and the service itself is closed.")
+    if terms.terms_since is None:
+        return _("It is not in force yet: its first activation is decided by a second person.")
     if terms.status != MerchantService.Status.ENABLED:
         return _("It is activated, and disabled for this merchant.")
     bound = [

@@ -191,6 +191,13 @@ def _change_terms(act: Act, user: User, now: datetime) -> None:
     terms.change(row=row, found=act.evidence, user=user, reason=act.reason, now=now)
 
 
+def _activate_terms(act: Act, user: User, now: datetime) -> None:
+    row = objects.WITH_TERMS[act.object_kind](user, act.object_id, True)
+    if row is None:
+        raise errors.OrderUnknown
+    terms.activate(row=row, found=act.evidence, user=user, reason=act.reason, now=now)
+
+
 def _rotate_credential(act: Act, user: User, now: datetime) -> Outcome:
     """Make the new key and seal it for the person who asked; who approves never sees it."""
     merchant, api, old = Merchant.objects.get(pk=act.object_id), act.evidence["api"], act.evidence["old_keys"]
@@ -237,6 +244,10 @@ def _terms_faults(wanted: Wanted) -> Faults:
     return terms.faults(wanted.object_kind, wanted.evidence)
 
 
+def _activation_faults(wanted: Wanted) -> Faults:
+    return terms.activation_faults(wanted.object_kind, wanted.evidence)
+
+
 def _rate_faults(wanted: Wanted) -> Faults:
     return new_rates.faults_of(
         object_id=wanted.object_id, evidence=wanted.evidence, reason=wanted.reason, now=wanted.now
@@ -278,6 +289,9 @@ DEEDS: Mapping[Act.Kind, Deed] = {
     Act.Kind.CHANGE_TERMS: Deed(
         execute=_change_terms, load=_nobody, size=_none, faults=_terms_faults, stale=terms.stale
     ),
+    Act.Kind.ACTIVATE_TERMS: Deed(
+        execute=_activate_terms, load=_nobody, size=_none, faults=_activation_faults, stale=terms.stale
+    ),
     Act.Kind.ROTATE_CREDENTIAL: Deed(
         execute=_rotate_credential, load=objects.merchant, size=_none, evidence=("api", "old_keys")
     ),
@@ -290,7 +304,7 @@ DEEDS: Mapping[Act.Kind, Deed] = {
 
 def load(*, kind: str, object_kind: str, object_id: str, user: User, is_locked: bool = False) -> Any:
     """Return the object of an act within what the person may see, None where there is none."""
-    if kind == Act.Kind.CHANGE_TERMS:
+    if kind in (Act.Kind.CHANGE_TERMS, Act.Kind.ACTIVATE_TERMS):
         found = objects.WITH_TERMS.get(object_kind)
     else:
         found = DEEDS[Act.Kind(kind)].load

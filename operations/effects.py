@@ -188,6 +188,23 @@ def _terms(row: Any, evidence: Evidence) -> list[Change]:
     ]
 
 
+def _activation(row: Any, evidence: Evidence) -> list[Change]:
+    """Return every term with which the row is put in force; before, nothing runs on it."""
+    since = terms.row_since(row)
+    before = _t("not in force") if since is None else parts.moment(since)
+    named = {**terms.of(row), **terms.asked_of(evidence)}
+    return [
+        Change(label=row._meta.get_field(terms.SINCE).verbose_name, before=before, after=_t("its approval")),
+        *(
+            Change(
+                label=row._meta.get_field(name).verbose_name, before=parts.nothing(),
+                after=term_words(row, name, value),
+            )
+            for name, value in named.items()
+        ),
+    ]  # fmt: skip
+
+
 def term_words(row: Any, name: str, value: str) -> str:
     """Return a term for reading: the word of a fee type, a plain number with its unit."""
     if name == "fee_type":
@@ -270,6 +287,7 @@ _EFFECTS: Mapping[Act.Kind, Callable[[Any, Evidence], list[Change]]] = {
     Kind.SUPPLEMENT_PAYMENT: _supplement,
     Kind.REFUND_PAYMENT: _refund,
     Kind.CHANGE_TERMS: _terms,
+    Kind.ACTIVATE_TERMS: _activation,
     Kind.ROTATE_CREDENTIAL: _key,
     Kind.ADD_RATE: _rate,
 }

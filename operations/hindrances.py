@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _t
 
 from diamondpay.lib import errors
+from operations import terms
 from operations.models import Act
 from records import ledger
 from records.models import ManualFreeze, Payment, PaymentStatus, Payout, PayoutStatus
@@ -68,6 +69,14 @@ def _in_force(freeze: ManualFreeze) -> str | None:
     return _t("This freeze was lifted already.") if freeze.lifted_by_id is not None else None
 
 
+def _changeable(row: Any) -> str | None:
+    return str(terms.NotInForce.words) if terms.row_since(row) is None else None
+
+
+def _not_in_force(row: Any) -> str | None:
+    return str(terms.InForce.words) if terms.row_since(row) is not None else None
+
+
 _CHECKS: Mapping[Act.Kind, Callable[[Any], str | None]] = {
     Kind.FAIL_PAYOUT: _in_progress,
     Kind.REINITIATE_PAYOUT: _held,
@@ -75,6 +84,8 @@ _CHECKS: Mapping[Act.Kind, Callable[[Any], str | None]] = {
     Kind.SUPPLEMENT_PAYMENT: _not_paid,
     Kind.REFUND_PAYMENT: _refundable,
     Kind.UNFREEZE_BALANCE: _in_force,
+    Kind.CHANGE_TERMS: _changeable,
+    Kind.ACTIVATE_TERMS: _not_in_force,
 }
 # Acts of which several may wait for one object: a wallet is adjusted many times, a rate planned ahead.
 _MANY = frozenset(

@@ -45,6 +45,7 @@ class Act(models.Model):
         CHANGE_TERMS = "change_terms", _("Change of terms")
         ROTATE_CREDENTIAL = "rotate_credential", _("New key")
         ADD_RATE = "add_rate", _("New exchange rate")
+        ACTIVATE_TERMS = "activate_terms", _("First activation")
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("Waiting for a decision")
@@ -213,6 +214,7 @@ class ApprovalRule(models.Model):
             ("ask_change_terms", _("Ask to change fees, limits and bounds")),
             ("ask_rotate_credential", _("Ask for a merchant's new key")),
             ("ask_add_rate", _("Ask for a new exchange rate")),
+            ("ask_activate_terms", _("Ask to put fees, limits and bounds in force")),
         ]
 
     def __str__(self) -> str:

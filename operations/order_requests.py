@@ -194,7 +194,7 @@ def _range(payout: Payout, row: ChannelService) -> limits.Range:
     terms = MerchantService.objects.get(merchant=payout.merchant_id, service=payout.service_id)
     bound = ServiceBound.objects.filter(
         merchant_channel__merchant=payout.merchant_id, merchant_channel__channel=row.channel_id,
-        service=payout.service_id,
+        service=payout.service_id, terms_since__isnull=False,
     ).first()  # fmt: skip
     bounds = limits.bounds_of(
         direction=payout.service.direction, channel=row.channel, channel_service=row, merchant_service=terms,

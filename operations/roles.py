@@ -278,10 +278,15 @@ CHAIN_TRANSFERS: dict[str, tuple[str, ...]] = {
     CUSTOMER_SERVICE: _TRANSFERS_SEEN,
 }
 
+# Came with the migration `0076_activations`: whoever asks for changes of terms.
+ACTIVATIONS: dict[str, tuple[str, ...]] = {
+    SUPER_ADMINISTRATOR: ("operations.ask_activate_terms",),
+}
+
 # All that the migrations have handed out, each its part.
 GIVEN: tuple[Mapping[str, tuple[str, ...]], ...] = (
     PERMISSIONS, EXPORTS, SECURITY, IMPORTS, APPROVALS, ORDER_ACTS, RATES, RATE_ACTS,
-    OWN_KEYS, CHAINS, CHAIN_TRANSFERS,
+    OWN_KEYS, CHAINS, CHAIN_TRANSFERS, ACTIVATIONS,
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ _WALLETS = f"""
         ON channel_service.channel_id = channel.code AND channel_service.service_id = %(service)s
     LEFT JOIN merchants_servicebound AS bound
         ON bound.merchant_channel_id = wallet.id AND bound.service_id = %(service)s
+        AND bound.terms_since IS NOT NULL
     LEFT JOIN records_account AS account
         ON account.merchant_channel_id = wallet.id AND account.kind = %(account_kind)s
     WHERE wallet.merchant_id = %(merchant)s

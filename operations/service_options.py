@@ -23,7 +23,9 @@ def by_service(
         service__in=service_ids, channel__in={wallet.channel_id for wallet in wallets}
     )
     by_channel = {(found.channel_id, found.service_id): found for found in carried}
-    bounds = ServiceBound.objects.filter(merchant_channel__in=wallets, service__in=service_ids)
+    bounds = ServiceBound.objects.filter(
+        merchant_channel__in=wallets, service__in=service_ids, terms_since__isnull=False
+    )
     by_wallet = {(found.merchant_channel_id, found.service_id): found for found in bounds}
     accounts = Account.objects.filter(merchant_channel__in=wallets, kind=Account.Kind.AVAILABLE)
     available = dict(accounts.values_list("merchant_channel_id", "balance"))

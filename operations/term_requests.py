@@ -96,6 +96,27 @@ for _model in (MerchantService, ServiceBound, Channel, ChannelService):
     )  # fmt: skip
 
 
+def _activation_evidence(asked: Asked) -> dict[str, str]:
+    return terms.evidence(asked.obj, {})
+
+
+def _named(asked: Asked) -> Sequence[tuple[Any, Any]]:
+    return [(asked.obj._meta.verbose_name, str(asked.obj))]
+
+
+def _activation_button(asked: Asked) -> str:
+    return str(_t("Ask for the activation of %s") % asked.obj)
+
+
+for _model in (MerchantService, ServiceBound, Channel, ChannelService):
+    _name = str(_model._meta.model_name)
+    request_page(
+        kind=Kind.ACTIVATE_TERMS, name=f"activate_terms_{_name}", label=_("Ask for activation"),
+        object_kind=_name, load=objects.WITH_TERMS[_name], evidence_of=_activation_evidence,
+        button=_activation_button, models=(_model,), facts=_named, is_single_step=True,
+    )  # fmt: skip
+
+
 class KeyForm(ActForm):
     """For which API a new key is made, and what becomes of those that live."""
 

@@ -30,6 +30,22 @@ PAIRS = (
     ("payment_lower_bound", "payment_upper_bound"), ("payout_lower_bound", "payout_upper_bound"),
 )  # fmt: skip
 _BEFORE, _AFTER = "before.", "after."
+# The column that says since when the terms hold; the one that switches a row on, where it has one.
+SINCE, _SWITCH = "terms_since", "status"
+
+
+class NotInForce(errors.DomainError):
+    """What was never activated is not changed by an act: one person edits it, on its own page."""
+
+    code = "not_in_force"
+    words = _("This is not in force yet. Until its first activation it is edited on its own page.")
+
+
+class InForce(errors.DomainError):
+    """What is activated already is not activated again."""
+
+    code = "in_force"
+    words = _("This is in force already. Its fees, limits and bounds are changed by an act of their own.")
 
 
 class Stale(errors.DomainError):
@@ -80,6 +96,11 @@ def wanted(found: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(_AFTER): value for name, value in found.items() if name.startswith(_AFTER)}
 
 
+def asked_of(found: Mapping[str, str]) -> dict[str, str]:
+    """Return the terms of which an act was asked for, as they were then."""
+    return {name.removeprefix(_BEFORE): value for name, value in found.items() if name.startswith(_BEFORE)}
+
+
 def faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
     """Return what is wrong with the evidence of a change: nothing changed, or names that are no terms."""
     fields = FIELDS.get(kind, ())
@@ -89,8 +110,15 @@ def faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
     return {} if wanted(found) else {"evidence": _("Nothing would change.")}
 
 
+def activation_faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
+    """Return what is wrong with the evidence of an activation: it is the terms as they are, all of them."""
+    if set(found) != {f"{_BEFORE}{name}" for name in FIELDS.get(kind, ())} or not found:
+        return {"evidence": _("These are not the terms of this object.")}
+    return {}
+
+
 def stale(row: models.Model, found: Mapping[str, str], _now: datetime) -> errors.Words | None:
-    """Say so where a row's terms are others than those of which the change was asked for."""
+    """Say so where a row's terms are others than those of which the act was asked for."""
     is_stale = any(found.get(f"{_BEFORE}{name}") != value for name, value in of(row).items())
     return Stale.words if is_stale else None
 
@@ -98,15 +126,18 @@ def stale(row: models.Model, found: Mapping[str, str], _now: datetime) -> errors
 def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: str, now: datetime) -> None:
     """Set the terms exactly as the evidence says, with their audit row. `row` was locked in this transaction.
 
-    Raises: Stale when they are no longer as the evidence says they were.
+    Raises: Stale when they are no longer as the evidence says they were; NotInForce.
     """
+    if row_since(row) is None:
+        raise NotInForce
     if stale(row, found, now) is not None:
         raise Stale
     changes = wanted(found)
     for name, value in changes.items():
         field: Any = row._meta.get_field(name)
         setattr(row, name, field.to_python(value))
-    row.save(update_fields=list(changes))
+    _hold_since(row, now)
+    row.save(update_fields=[*changes, SINCE])
     audit.write(
         action=f"{kind_of(row)}.change",
         object_kind=kind_of(row),
@@ -117,3 +148,41 @@ def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: s
         before={name: found[f"{_BEFORE}{name}"] for name in changes},
         after=dict(changes),
     )
+
+
+def activate(*, row: models.Model, found: Mapping[str, str], user: User, reason: str, now: datetime) -> None:
+    """Put a row in force with exactly the terms of the evidence. `row` was locked in this transaction.
+
+    Raises: InForce when it was activated before; Stale when its terms are others by now.
+    """
+    if row_since(row) is not None:
+        raise InForce
+    if stale(row, found, now) is not None:
+        raise Stale
+    names = [SINCE]
+    _hold_since(row, now)
+    if hasattr(row, _SWITCH):
+        setattr(row, _SWITCH, "enabled")
+        names.append(_SWITCH)
+    row.save(update_fields=names)
+    audit.write(
+        action=f"{kind_of(row)}.activate",
+        object_kind=kind_of(row),
+        object_id=str(row.pk),
+        user=user,
+        reason=reason,
+        now=now,
+        before={SINCE: None},
+        after={**of(row), SINCE: now.isoformat()},
+    )
+
+
+def row_since(row: models.Model) -> datetime | None:
+    """Return since when a row's terms hold; None where it was never activated."""
+    found: datetime | None = getattr(row, SINCE)
+    return found
+
+
+def _hold_since(row: models.Model, now: datetime) -> None:
+    """Let the terms hold from the moment of the decision, by which the database finds its act."""
+    setattr(row, SINCE, now)

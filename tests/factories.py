@@ -5,24 +5,54 @@ The migrations' reference data (currencies, services, banks, roles) is there in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.db.models import Manager, QuerySet
+from psycopg.pq import TransactionStatus
 
 from channels import rates, secrets
 from channels.models import Channel, ChannelService, Currency, ExchangeRate, Service
-from diamondpay.lib import clock
+from diamondpay.lib import clock, owner
 from diamondpay.models import User
 from merchants import registration
-from merchants.models import Membership, Merchant, MerchantChannel, ServiceBound
+from merchants.models import Membership, Merchant, MerchantChannel, MerchantService, ServiceBound
 from operations import roles
 
 PASSWORD = "a long enough password 42"
 SANDBOX_SECRET = "sandbox-demo-secret-0123456789abcdef"
 SANDBOX_URL = "http://127.0.0.1:8100"
 SERVICES = ("SVC0001", "SVC0004")
+
+
+@contextmanager
+def founding() -> Iterator[None]:
+    """Set terms as the schema's owner may: by the switch of the tests' databases, else on its connection.
+
+    Whoever tests what the database refuses stays outside.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(current_setting('tests.founds_terms', true), '')")
+        before = str(cursor.fetchone()[0])
+        cursor.execute("SET tests.founds_terms = 'on'")
+        cursor.execute("SELECT operations_owns_schema()")
+        has_switch = bool(cursor.fetchone()[0])
+    if not has_switch:
+        with owner.connected():
+            yield
+        return
+    try:
+        yield
+    finally:
+        # What a failed transaction set goes with it.
+        if connection.connection.info.transaction_status != TransactionStatus.INERROR:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('tests.founds_terms', %s, false)", [before])
 
 
 def make_channel(
@@ -45,24 +75,57 @@ def make_channel(
     each channel service; `bounds` those of the channel, by field name (payment_upper_bound=50000).
     """
     sealed = {"base_url": base_url, "account": account, "secret": secret, **(settings or {})}
-    channel = Channel.objects.create(
-        code=code,
-        name=code.capitalize(),
-        upstream=upstream,
-        settings_encrypted=secrets.seal_settings(sealed),
-        currency=Currency.objects.get(pk=currency),
-        weight=weight,
-        **{name: Decimal(bound) for name, bound in bounds.items()},
-    )
     lower, upper = service_bounds
-    for service_id in services:
-        ChannelService.objects.create(
-            channel=channel,
-            service=Service.objects.get(pk=service_id),
-            lower_bound=Decimal(lower),
-            upper_bound=Decimal(upper),
+    in_force = {"status": "enabled", "terms_since": clock.now()}
+    with founding():
+        channel = Channel.objects.create(
+            code=code,
+            name=code.capitalize(),
+            upstream=upstream,
+            settings_encrypted=secrets.seal_settings(sealed),
+            currency=Currency.objects.get(pk=currency),
+            weight=weight,
+            **in_force,
+            **{name: Decimal(bound) for name, bound in bounds.items()},
         )
+        for service_id in services:
+            ChannelService.objects.create(
+                channel=channel,
+                service=Service.objects.get(pk=service_id),
+                lower_bound=Decimal(lower),
+                upper_bound=Decimal(upper),
+                **in_force,
+            )
     return channel
+
+
+def activate_service(merchant: Merchant, service_id: str, **terms: int | str) -> MerchantService:
+    """Activate a further service of a merchant, in force, with terms by field name."""
+    values = {name: Decimal(value) for name, value in terms.items()}
+    with founding():
+        return MerchantService.objects.create(
+            merchant=merchant, service_id=service_id, status="enabled", terms_since=clock.now(), **values
+        )
+
+
+def carry_service(channel_id: str, service_id: str) -> ChannelService:
+    """Let a channel carry a further service, in force."""
+    with founding():
+        return ChannelService.objects.create(
+            channel_id=channel_id, service_id=service_id, status="enabled", terms_since=clock.now()
+        )
+
+
+def set_terms(rows: QuerySet[Any] | Manager[Any], **terms: Any) -> None:
+    """Give rows that are in force other terms, past the second person."""
+    with founding():
+        rows.update(**terms)
+
+
+def remove_terms(rows: QuerySet[Any]) -> None:
+    """Remove rows that are in force, as nobody can but the schema's owner."""
+    with founding():
+        rows.delete()
 
 
 def set_timeout(code: str, *, seconds: float) -> None:
@@ -95,19 +158,21 @@ def make_merchant(
     for code in channels:
         if not Channel.objects.filter(pk=code).exists():
             make_channel(code, services=services)
-    return registration.register(
-        name=name,
-        services=services,
-        channels=channels,
-        now=now or clock.now(),
-        terms=terms or registration.Terms(fee_permillage=Decimal(fee_permillage)),
-        time_zone=time_zone,
-        notify_url=notify_url,
-        is_md5_allowed=is_md5_allowed,
-        settlement_currency=settlement_currency,
-        apis=apis,
-        actor="tests",
-    )
+    with founding():
+        return registration.register(
+            name=name,
+            services=services,
+            channels=channels,
+            now=now or clock.now(),
+            terms=terms or registration.Terms(fee_permillage=Decimal(fee_permillage)),
+            time_zone=time_zone,
+            notify_url=notify_url,
+            is_md5_allowed=is_md5_allowed,
+            settlement_currency=settlement_currency,
+            apis=apis,
+            is_in_force=True,
+            actor="tests",
+        )
 
 
 def make_rate(rate: int | str, base: str = "MTC", quote: str = "CNY", *, hours_ago: int = 0) -> ExchangeRate:
@@ -120,11 +185,11 @@ def bound_service(
     wallet: MerchantChannel, service_id: str, lower: int | str = 0, upper: int | str = 0
 ) -> ServiceBound:
     """Set the service boundary of a wallet; 0 = no limit."""
-    bound, _created = ServiceBound.objects.update_or_create(
-        merchant_channel=wallet,
-        service=Service.objects.get(pk=service_id),
-        defaults={"lower_bound": Decimal(lower), "upper_bound": Decimal(upper)},
-    )
+    wanted = {"lower_bound": Decimal(lower), "upper_bound": Decimal(upper), "terms_since": clock.now()}
+    with founding():
+        bound, _created = ServiceBound.objects.update_or_create(
+            merchant_channel=wallet, service=Service.objects.get(pk=service_id), defaults=wanted
+        )
     return bound
 
 

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import money, terms
+from diamondpay.lib import in_force, money, terms
 
 LOCK_FIELD = "opened_as"
 _SALT = "diamondpay.lib.admin_forms"
@@ -96,6 +96,27 @@ class LockedForm(forms.ModelForm[Any]):
     def _refuse(self, faults: terms.Faults) -> None:
         for name, words in faults.items():
             self.add_error(name, str(words))
+
+
+class TermsForm(LockedForm):
+    """A row with fees, limits or bounds: typed freely by one person until two have put it in force.
+
+    `fixed_in_force` names the terms. Before its first activation the row stays disabled, whatever is sent.
+    """
+
+    fixed_in_force: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.terms_since is not None:
+            for name in self.fixed_in_force:
+                if name in self.fields:
+                    self.fields[name].disabled = True
+        elif "status" in self.fields:
+            status: Any = self.fields["status"]
+            status.choices = [choice for choice in status.choices if choice[0] == "disabled"]
+            status.help_text = in_force.NOT_IN_FORCE
+            status.error_messages["invalid_choice"] = in_force.NOT_IN_FORCE
 
 
 def fingerprint(row: models.Model) -> str:

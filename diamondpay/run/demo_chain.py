@@ -97,15 +97,22 @@ def node_url() -> str:
 
 
 def open_all(*, merchant: Merchant, actor: str, now: datetime) -> None:
-    """List the chain, open its channels, and give a merchant their services and wallets."""
+    """List the chain, open its channels, and give a merchant their services and wallets, all in force.
+
+    That is the schema's owner's to do (`diamondpay.lib.owner`).
+    """
     _list_chain()
     for base, quote, rate in _RATES:
         rates.add(base=base, quote=quote, rate=Decimal(rate), reason="Demo", now=now, actor=actor)
     for line in LINES:
-        channel = _open_channel(line)
+        channel = _open_channel(line, now)
         registration.open_wallet(merchant=merchant, channel=channel)
         MerchantService.objects.create(
-            merchant=merchant, service_id=line.service, fee_permillage=FEE_PERMILLAGE
+            merchant=merchant,
+            service_id=line.service,
+            fee_permillage=FEE_PERMILLAGE,
+            status=MerchantService.Status.ENABLED,
+            terms_since=now,
         )
     Service.objects.filter(pk__in=[line.service for line in LINES]).update(expiry_seconds=EXPIRY_SECONDS)
 
@@ -123,7 +130,7 @@ def _list_chain() -> None:
         )  # fmt: skip
 
 
-def _open_channel(line: ChainLine) -> Channel:
+def _open_channel(line: ChainLine, now: datetime) -> Channel:
     own = {"shared_address": SHARED_ADDRESS} if line.is_shared else {"xpub": XPUB}
     sealed = {"chain": CODE, "node_url": node_url(), "private_node": "yes", **own}
     channel = Channel.objects.create(
@@ -132,12 +139,16 @@ def _open_channel(line: ChainLine) -> Channel:
         upstream="evm",
         settings_encrypted=secrets.seal_settings(sealed),
         currency_id=line.currency,
+        status=Channel.Status.ENABLED,
+        terms_since=now,
     )
     ChannelService.objects.create(
         channel=channel,
         service_id=line.service,
         tolerance_below=TOLERANCE_BELOW,
         tolerance_above=TOLERANCE_ABOVE,
+        status=ChannelService.Status.ENABLED,
+        terms_since=now,
     )
     return channel
 

@@ -20,6 +20,7 @@ from channels import secrets
 from channels.models import Channel, ChannelService, Service
 from channels.upstreams.sandbox.configuration import DEFAULT_ACCOUNTS
 from diamondpay import audit
+from diamondpay.lib import owner
 from diamondpay.models import AuditRow, User
 from diamondpay.run import demo_cast, demo_chain
 from diamondpay.run.demo_cast import Line, Person, Shop
@@ -57,7 +58,8 @@ class Keys:
 def prepared(*, order_count: int, now: datetime) -> Stage:
     """Return the demo's stage, made now or by an earlier start. Either all of it exists or none.
 
-    Raises: DemoRefused on a database that holds orders of others.
+    Its channels and services are in force from the start, which only the schema's owner may do.
+    Raises: DemoRefused on a database that holds orders of others, and without the owner's address.
     """
     begun = AuditRow.objects.filter(object_kind=OBJECT_KIND, action=BEGUN).first()
     if begun is not None:
@@ -67,9 +69,17 @@ def prepared(*, order_count: int, now: datetime) -> Stage:
         return stage
     if Payment.objects.exists() or Payout.objects.exists():
         raise DemoRefused(_("This database has orders already; the demo needs one without."))
+    try:
+        with owner.connected():
+            return _stage_of(_made(order_count=order_count, now=now))
+    except owner.NoOwner as refusal:
+        raise DemoRefused(str(refusal)) from refusal
+
+
+def _made(*, order_count: int, now: datetime) -> AuditRow:
     with transaction.atomic():
         for line in demo_cast.LINES:
-            _open_channel(line)
+            _open_channel(line, now)
         registered = {shop.key: _register(shop, now) for shop in demo_cast.SHOPS}
         merchants = {key: found.merchant for key, found in registered.items()}
         demo_chain.open_all(merchant=merchants[demo_cast.SHOPS[0].key], actor=ACTOR, now=now)
@@ -92,7 +102,7 @@ def prepared(*, order_count: int, now: datetime) -> Stage:
         }
         # Written before the commit: keys that nobody was told would be lost with a process killed in between.
         _write_down(merchants, keys, logins)
-    return _stage_of(row)
+    return row
 
 
 def _stage_of(begun: AuditRow) -> Stage:
@@ -111,7 +121,7 @@ def _base_url() -> str:
     return f"http://127.0.0.1:{settings.SANDBOX_PORT}"
 
 
-def _open_channel(line: Line) -> None:
+def _open_channel(line: Line, now: datetime) -> None:
     sealed = {
         "base_url": _base_url(),
         "account": line.account,
@@ -129,6 +139,8 @@ def _open_channel(line: Line) -> None:
         payment_upper_bound=Decimal(line.upper),
         payout_lower_bound=Decimal(line.lower),
         payout_upper_bound=Decimal(line.upper),
+        status=Channel.Status.ENABLED,
+        terms_since=now,
     )
     ChannelService.objects.bulk_create(
         ChannelService(
@@ -136,6 +148,8 @@ def _open_channel(line: Line) -> None:
             service=service,
             fee_permillage=demo_cast.fee_of_line(line, service.pk),
             tolerance_below=Decimal(line.tolerance_below),
+            status=ChannelService.Status.ENABLED,
+            terms_since=now,
         )
         for service in Service.objects.filter(pk__in=line.services)
     )
@@ -160,6 +174,7 @@ def _register(shop: Shop, now: datetime) -> registration.Registered:
         now=now,
         time_zone=shop.time_zone,
         is_md5_allowed=shop.sign_type == "MD5",
+        is_in_force=True,
         actor=ACTOR,
     )
     merchant = registered.merchant

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
 
 from channels.models import Service
 from diamondpay.models import User
@@ -22,7 +25,7 @@ _ORDER_NO = "SALARY-DEMO-{:04}"
 
 
 def ask(stage: Stage) -> None:
-    """Ask for a refund, another fee, a new key and a new rate, and hand in a file of payouts.
+    """Ask for a refund, another fee, a new key, rate and service, and hand in a file of payouts.
 
     Done twice, they are the same acts and the same batch. Those who decide are other people.
     """
@@ -41,6 +44,7 @@ def ask(stage: Stage) -> None:
         evidence={"base": "USDT", "quote": "CNY", "rate": "7.12", "valid_from": ""},
         reason="Rate of this week.", request_id="demo-waiting-rate", user=_person("finance"), now=now,
     )  # fmt: skip
+    _ask_for_activation(stage.merchants[demo_cast.SHOPS[1].key], now)
     if not BatchPayout.objects.filter(merchant=merchant).exists():
         _hand_in(shop, merchant, now)
 
@@ -70,6 +74,21 @@ def _ask_for_fee(service: MerchantService, now: datetime) -> None:
         reason="Agreed with the merchant for more than 10,000 orders a month.",
         request_id="demo-waiting-fee", user=_person("approver"), now=now,
     )  # fmt: skip
+
+
+def _ask_for_activation(merchant: Merchant, now: datetime) -> None:
+    """Activate one more service of a merchant, which is not in force until a second person says so."""
+    if Act.objects.filter(request_id="demo-waiting-activation").exists():
+        return
+    activated = merchant.merchant_services.values("service")
+    service = Service.objects.exclude(pk__in=activated).order_by("pk")[0]
+    with transaction.atomic():
+        row = MerchantService.objects.create(merchant=merchant, service=service, fee_permillage=Decimal(6))
+        approvals.request(
+            kind=Act.Kind.ACTIVATE_TERMS, object_kind="merchantservice", object_id=str(row.pk),
+            evidence=terms.evidence(row, {}), reason="Contract of this week.",
+            request_id="demo-waiting-activation", user=_person("approver"), now=now,
+        )  # fmt: skip
 
 
 def _hand_in(shop: demo_cast.Shop, merchant: Merchant, now: datetime) -> None:

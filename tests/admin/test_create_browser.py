@@ -81,8 +81,10 @@ def test_the_available_range_stands_beside_the_amount_and_on_hover(
     browser: Browser, live_server: LiveServer, acme: Registered, channel: tuple[int, int],
     service: tuple[int, int], words: str,
 ) -> None:  # fmt: skip
-    Channel.objects.update(payment_lower_bound=channel[0], payment_upper_bound=channel[1])
-    MerchantService.objects.update(single_limit_lower_bound=service[0], single_limit_upper_bound=service[1])
+    factories.set_terms(Channel.objects, payment_lower_bound=channel[0], payment_upper_bound=channel[1])
+    factories.set_terms(
+        MerchantService.objects, single_limit_lower_bound=service[0], single_limit_upper_bound=service[1]
+    )
     with chromium.visit(browser, live_server.url) as visit:
         page = opened(visit, "/OperationCreatePayment", acme, "SVC0001")
         expect(page.locator("#create-range")).to_have_text(f"Available: {words}")
@@ -97,8 +99,10 @@ def test_limits_that_exclude_each_other_leave_the_channel_out_with_that_reason(
     """Source: seed 002, Limit Example 3; a second channel keeps the service on offer."""
     factories.make_channel("second", upstream=NAME, payment_lower_bound=10000, payment_upper_bound=50000)
     both = factories.make_merchant("Both", channels=[NAME, "second"])
-    MerchantService.objects.filter(merchant=both.merchant).update(
-        single_limit_lower_bound=100, single_limit_upper_bound=5000
+    factories.set_terms(
+        MerchantService.objects.filter(merchant=both.merchant),
+        single_limit_lower_bound=100,
+        single_limit_upper_bound=5000,
     )
     with chromium.visit(browser, live_server.url) as visit:
         page = opened(visit, "/OperationCreatePayment", both, "SVC0001")
@@ -248,7 +252,7 @@ def test_the_three_questions_are_answered_for_what_is_chosen(
     factories.make_channel("off", upstream=NAME)
     two = factories.make_merchant("Two", services=["SVC0001", "SVC0004", "SVC0010"], channels=[NAME, "off"])
     Channel.objects.filter(pk="off").update(status="disabled")
-    ChannelService.objects.filter(service="SVC0010").delete()
+    factories.remove_terms(ChannelService.objects.filter(service="SVC0010"))
     with chromium.visit(browser, live_server.url) as visit:
         page = opened(visit, "/OperationCreatePayment", two, "SVC0001")
         expect(page.locator("#why-service")).to_contain_text("No channel is bound to it")

@@ -112,7 +112,7 @@ def test_a_new_merchant_gets_its_numbers_services_wallet_and_addresses(client: C
     data = opened(client, url) | {
         "name": " Newcomer ", "time_zone": "Asia/Shanghai", "debug_mode": "on",
         "merchant_services-TOTAL_FORMS": "1", "merchant_services-0-service": "SVC0001",
-        "merchant_services-0-status": "enabled", "merchant_services-0-fee_type": "mixed",
+        "merchant_services-0-status": "disabled", "merchant_services-0-fee_type": "mixed",
         "merchant_services-0-fee_permillage": "2.5", "merchant_services-0-fee_fixed": "1",
         "merchant_services-0-single_limit_lower_bound": "100",
         "merchant_services-0-single_limit_upper_bound": "0",
@@ -129,7 +129,8 @@ def test_a_new_merchant_gets_its_numbers_services_wallet_and_addresses(client: C
     assert merchant.debug_ends_at is not None
     wallet = MerchantChannel.objects.get()
     assert (wallet.pk[:3], wallet.currency_id, wallet.accounts.count()) == ("PFC", "CNY", 2)
-    assert MerchantService.objects.get().fee_permillage == Decimal("2.5")
+    service = MerchantService.objects.get()
+    assert (service.fee_permillage, service.status, service.terms_since) == (Decimal("2.5"), "disabled", None)
     assert AllowedAddress.objects.get().network == "2001:db8::/32"
     assert sorted(row.action for row in audit()) == [
         "allowedaddress.create", "merchant.create", "merchant.debug_mode", "merchantchannel.create",
@@ -167,7 +168,7 @@ def test_a_channel_service_refuses_reversed_bounds_and_fees_beyond_reason(
     factories.make_channel(services=())
     data = opened(client, CHANNEL) | {"channel_services-TOTAL_FORMS": "1"}
     row = {
-        "service": "SVC0001", "status": "enabled", "fee_type": "permillage", "fee_permillage": "1",
+        "service": "SVC0001", "status": "disabled", "fee_type": "permillage", "fee_permillage": "1",
         "fee_fixed": "0",
         "lower_bound": "0", "upper_bound": "0", "tolerance_below": "0", "tolerance_above": "0", **values,
     }  # fmt: skip

@@ -145,10 +145,15 @@ def test_new_merchant_services_bring_their_terms_and_old_ones_only_change_their_
         head, (merchant, "SVC0005", "", 3.5, "0.30", 100, 20000), (merchant, "SVC0001", "Disabled"),
     ))  # fmt: skip
     assert faults(page) == []
-    applied(client, SERVICES, page)
+    done = applied(client, SERVICES, page)
     made = MerchantService.objects.get(merchant=merchant, service="SVC0005")
     assert [str(each.normalize()) for each in (made.fee_permillage, made.fee_fixed)] == ["3.5", "0.3"]
     assert (made.single_limit_lower_bound, made.single_limit_upper_bound) == (100, 20000)
+    assert (made.status, made.terms_since) == ("disabled", None)
+    told = client.get(done["Location"]).content.decode()
+    assert "The new rows are not in force: their first activation is decided by a second person." in told
+    listed = client.get("/admin/merchants/merchantservice/?in_force=0").content.decode()
+    assert f'href="/admin/acts/activate_terms_merchantservice/{made.pk}/"' in listed
     assert MerchantService.objects.get(merchant=merchant, service="SVC0001").status == "disabled"
     actions = AuditRow.objects.filter(user=approver).order_by("id").values_list("action", flat=True)
     assert list(actions) == ["merchantservice.create", "merchantservice.change", "merchantservice.import"]
@@ -166,6 +171,7 @@ def test_new_merchant_services_bring_their_terms_and_old_ones_only_change_their_
         (("SVC0005", "", "", -1), "Fixed fee", "Give 0 or more."),
         (("SVC0005", "", "", "", 200, 100), "Upper limit", "below the lower bound"),
         (("SVC9999",), "Service", "There is no service “SVC9999”."),
+        (("SVC0005", "enabled"), "Status", "its first activation is decided by a second person."),
         (("SVC0005", "asleep"), "Status", "Write one of: enabled, disabled."),
     ],
 )
@@ -193,6 +199,9 @@ def test_limits_of_wallets_are_new_or_left_alone(client: Client, approver: User,
     assert (bound.lower_bound, bound.upper_bound) == (100, 5000)
     again = tried(client, BOUNDS, new)
     assert "Everything in the file stands there already: 1 unchanged." in again.content.decode()
+    assert bound.terms_since is None
+    ServiceBound.objects.filter(pk=bound.pk).delete()
+    bound = factories.bound_service(wallet, "SVC0001", 100, 5000)
     other = tried(client, BOUNDS, book(head, (wallet.pk, "SVC0001", 100, 6000)))
     assert [(each[1], each[2], each[3]) for each in faults(other)] == [(2, "Upper bound", "6000")]
     bound.refresh_from_db()

@@ -23,7 +23,7 @@ from decimal import Decimal
 from channels.models import Chain, ChannelService, Token
 from diamondpay.lib import clock
 from merchants import registration
-from tests.factories import make_channel
+from tests.factories import founding, make_channel
 
 settings = {settings!r}
 if {token!r}:
@@ -38,10 +38,11 @@ channel = make_channel(
     code="chain", currency="USDT", upstream={upstream!r}, services=[{service!r}], settings=settings
 )
 ChannelService.objects.filter(channel=channel).update(tolerance_below=50, tolerance_above=20)
-made = registration.register(
-    name="Over chain", services=[{service!r}], channels=["chain"], apis={apis!r}, now=clock.now(),
-    terms=registration.Terms(fee_permillage=Decimal({permillage})), actor="tests",
-)
+with founding():
+    made = registration.register(
+        name="Over chain", services=[{service!r}], channels=["chain"], apis={apis!r}, now=clock.now(),
+        terms=registration.Terms(fee_permillage=Decimal({permillage})), is_in_force=True, actor="tests",
+    )
 print(json.dumps({{
     "platform_id": made.merchant.pk, "platform_key": made.platform_key, "authorization": made.authorization,
     "wallet": made.wallets[0].pk,

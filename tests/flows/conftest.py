@@ -50,7 +50,7 @@ def make_merchant(platform: Platform) -> MakeMerchant:
     def make(*options: str) -> tuple[Merchant, dict[str, Any]]:
         printed = platform.command_json(
             "create_merchant", "--name", f"Acme {next(_numbers)}", "--service", "SVC0001", "SVC0004",
-            "--channel", "sandbox", "--fee-permillage", "8", *options,
+            "--channel", "sandbox", "--fee-permillage", "8", "--in-force", *options,
         )  # fmt: skip
         sign_type = "MD5" if "--md5" in options else "HMAC-SHA256"
         merchant = Merchant(

@@ -39,7 +39,7 @@ from channels import secrets
 from diamondpay.lib import clock
 from merchants import registration
 from records import ledger
-from tests.factories import make_channel
+from tests.factories import founding, make_channel
 
 opened = {{}}
 for code, upstream, settings in {channels!r}:
@@ -47,10 +47,11 @@ for code, upstream, settings in {channels!r}:
     channel.settings_encrypted = secrets.seal_settings(settings)
     channel.save(update_fields=["settings_encrypted"])
 for name, channels, apis in {merchants!r}:
-    made = registration.register(
-        name=name, services=["SVC0001", "SVC0004"], channels=channels, apis=apis, now=clock.now(),
-        terms=registration.Terms(fee_permillage=Decimal({permillage})),
-    )
+    with founding():
+        made = registration.register(
+            name=name, services=["SVC0001", "SVC0004"], channels=channels, apis=apis, now=clock.now(),
+            terms=registration.Terms(fee_permillage=Decimal({permillage})), is_in_force=True,
+        )
     wallet = made.wallets[0].pk
     ledger.adjust(
         merchant_channel=made.wallets[0], amount=Decimal(1000), reason="opening balance",

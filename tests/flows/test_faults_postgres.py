@@ -43,7 +43,7 @@ def terminal() -> Iterator[Terminal]:
 def merchant(terminal: Terminal) -> Merchant:
     made = terminal.manage("shell", "--no-imports", "-c", MAKE_CHANNEL.format(port=terminal.sandbox_port))
     assert made.returncode == 0, made.stderr
-    options = ["--name", "Acme", "--service", "SVC0001", "--channel", "sandbox", "--json"]
+    options = ["--name", "Acme", "--service", "SVC0001", "--channel", "sandbox", "--in-force", "--json"]
     made = terminal.manage("create_merchant", *options)
     printed = json.loads(made.stdout)
     return Merchant(

@@ -19,6 +19,7 @@ from merchants import credentials
 from merchants.models import Credential, Merchant, MerchantChannel, MerchantService
 from merchants.registration import Registered
 from tests import factories
+from tests.support.clones import Clone
 
 pytestmark = pytest.mark.django_db
 CREATE = ("create_merchant", "--name", "Acme", "--service", "SVC0001", "SVC0004", "--channel", "sandbox")
@@ -95,7 +96,10 @@ def test_create_merchant_prints_lines_to_read() -> None:
     assert [line.partition(":")[0] for line in lines[:4]] == [
         "platform_id", "platform_key", "authorization", "platform_channel_ids",
     ]  # fmt: skip
-    assert lines[4] == "Keep the key and the authorization now; they are not shown again."
+    assert lines[4:] == [
+        "Its services are not in force: ask for their activation in the back office.",
+        "Keep the key and the authorization now; they are not shown again.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,15 +156,35 @@ def test_rotate_credential_refuses_in_words(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_create_merchant_works_in_a_process_of_its_own(database_url: str) -> None:
+@pytest.mark.parametrize("is_in_force", [False, True])
+def test_create_merchant_works_in_a_process_of_its_own(clone: Clone, is_in_force: bool) -> None:
     factories.make_channel("sandbox")
     answer = subprocess.run(
-        [sys.executable, "manage.py", *CREATE, "--json"],
+        [sys.executable, "manage.py", *CREATE, "--json", *(["--in-force"] if is_in_force else [])],
         cwd=environment.ROOT,
-        env={**os.environ, "DATABASE_URL": database_url},
+        env={**os.environ, "DATABASE_URL": clone.url, "DATABASE_OWNER_URL": clone.owner_url},
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
     assert json.loads(answer.stdout)["platform_id"] == Merchant.objects.get().pk
+    states = [(each.status, each.terms_since is not None) for each in MerchantService.objects.all()]
+    assert states == [("enabled", True) if is_in_force else ("disabled", False)] * 2
+    assert AuditRow.objects.get(action="merchant.create").after["in_force"] is is_in_force
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_schemas_owner_nothing_is_created_in_force(database_url: str) -> None:
+    factories.make_channel("sandbox")
+    answer = subprocess.run(
+        [sys.executable, "manage.py", *CREATE, "--in-force"],
+        cwd=environment.ROOT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 1
+    assert "This needs DATABASE_OWNER_URL" in answer.stderr
+    assert not Merchant.objects.exists()

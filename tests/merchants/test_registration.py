@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from diamondpay.lib import errors
 from diamondpay.models import AuditRow
@@ -50,6 +51,15 @@ def test_a_merchant_gets_services_wallets_and_a_key() -> None:
     assert Credential.objects.get() == registered.credential
 
 
+def test_its_services_are_not_in_force_and_nobody_but_the_schemas_owner_registers_them_so() -> None:
+    register()
+    states = MerchantService.objects.values_list("status", "terms_since")
+    assert set(states) == {("disabled", None)}
+    with pytest.raises(IntegrityError, match="terms begin not in force"), transaction.atomic():
+        register(is_in_force=True)
+    assert Merchant.objects.count() == 1
+
+
 def test_each_wallet_has_its_two_accounts_at_zero() -> None:
     registered = register()
     accounts = Account.objects.filter(merchant_channel=registered.wallets[0]).order_by("kind")
@@ -73,6 +83,7 @@ def test_registration_is_audited_without_the_secrets() -> None:
         "name": "Acme",
         "services": ["SVC0001", "SVC0004"],
         "wallets": {registered.wallets[0].pk: "sandbox"},
+        "in_force": False,
     }
 
 

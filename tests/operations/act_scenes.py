@@ -52,6 +52,7 @@ def state(desk: Desk) -> dict[str, Any]:
         "postings": Posting.objects.count(),
         "freezes": ManualFreeze.objects.filter(lifted_by__isnull=True).count(),
         "fee": str(service.fee_permillage.normalize()),
+        "in force": MerchantService.objects.filter(status="enabled", terms_since__isnull=False).count(),
         "keys": len(credentials.live(desk.registered.merchant.pk, "gateway", clock.now())),
         "sent": len(desk.upstream.requests),
         "rates": [
@@ -177,6 +178,16 @@ def _terms(desk: Desk) -> Scene:
     )  # fmt: skip
 
 
+def _activation(desk: Desk) -> Scene:
+    row = MerchantService.objects.create(
+        merchant=desk.registered.merchant, service_id="SVC0005", fee_permillage=Decimal(6)
+    )
+    return Scene(
+        object_id=str(row.pk), object_kind="merchantservice", evidence=terms.evidence(row, {}),
+        page="activate_terms_merchantservice", after={"in force": 1},
+    )  # fmt: skip
+
+
 def _key(desk: Desk) -> Scene:
     evidence = {"api": "gateway", "old_keys": "86400"}
     return Scene(
@@ -207,12 +218,13 @@ SCENES: Mapping[str, tuple[Act.Kind, Callable[[Desk], Scene]]] = {
     "supplement": (Kind.SUPPLEMENT_PAYMENT, _supplement),
     "refund": (Kind.REFUND_PAYMENT, _refund),
     "terms": (Kind.CHANGE_TERMS, _terms),
+    "activation": (Kind.ACTIVATE_TERMS, _activation),
     "key": (Kind.ROTATE_CREDENTIAL, _key),
     "rate": (Kind.ADD_RATE, _rate),
 }
 NAMES = sorted(SCENES)
 # What only administrators ask for and decide.
-OF_ADMINISTRATORS = frozenset({"terms", "key"})
+OF_ADMINISTRATORS = frozenset({"terms", "activation", "key"})
 # What they and finance ask for.
 OF_FINANCE = frozenset({"rate"})
 

@@ -32,9 +32,10 @@ from records.models import (
     Proof,
 )
 from tests import factories
-from tests.operations.act_scenes import SCENES, ask
+from tests.operations import term_rows
+from tests.operations.act_scenes import SCENES, Scene, ask
 from tests.records.test_resending import give_up
-from tests.support.desk import Desk
+from tests.support.desk import Desk, open_desk
 from tests.support.hostile_files import picture
 
 Typed = Mapping[str, Any]
@@ -198,14 +199,61 @@ def _freezes(desk: Desk) -> dict[str, Target]:
     }
 
 
+def _scene_and_asked(name: str) -> Callable[[Desk], dict[str, Target]]:
+    """Return the object of a scene as it is, and one of another merchant of which the act was asked for."""
+
+    def targets(desk: Desk) -> dict[str, Target]:
+        there = _scene(name)(desk)
+        (asked,) = _scene(name)(other := open_desk(desk.upstream, "Asked")).values()
+        kind, _build = SCENES[name]
+        scene = Scene(
+            object_id=asked.key, evidence=dict(asked.typed),
+            object_kind="merchant" if asked.key == other.registered.merchant.pk else "merchant_channel",
+        )  # fmt: skip
+        ask(kind, scene, factories.make_user("asker", is_superuser=True), request_id="before")
+        return {**there, "there, asked": asked}
+
+    return targets
+
+
 def _terms_of(model: type[models.Model], field_name: str, value: str) -> Callable[[Desk], dict[str, Target]]:
     def targets(desk: Desk) -> dict[str, Target]:
         factories.bound_service(desk.wallet, "SVC0001", 1, 900)
         row: Any = model._default_manager.order_by("pk").last()
         wanted = {**terms.of(row), field_name: value}
-        return {"there": Target(key=str(row.pk), row=row, typed=wanted)}
+        fresh = [term_rows.not_in_force(desk, model, number) for number in range(2)]
+        _ask_terms("change_terms", row, {field_name: Decimal(value)})
+        asked, row = row, term_rows.in_force(desk, model)
+        return {
+            "in force": Target(key=str(row.pk), row=row, typed={**terms.of(row), field_name: value}),
+            "in force, asked": Target(key=str(asked.pk), row=asked, typed=wanted),
+            "not in force": Target(key=str(fresh[0].pk), row=fresh[0], typed=wanted),
+        }
 
     return targets
+
+
+def _activations_of(model: type[models.Model]) -> Callable[[Desk], dict[str, Target]]:
+    def targets(desk: Desk) -> dict[str, Target]:
+        factories.bound_service(desk.wallet, "SVC0001", 1, 900)
+        rows = {
+            "not in force": term_rows.not_in_force(desk, model, 0),
+            "not in force, asked": term_rows.not_in_force(desk, model, 1),
+            "in force": model._default_manager.filter(terms_since__isnull=False)[0],
+        }
+        _ask_terms("activate_terms", rows["not in force, asked"], {})
+        return {name: Target(key=str(row.pk), row=row) for name, row in rows.items()}
+
+    return targets
+
+
+def _ask_terms(kind: str, row: Any, wanted: Mapping[str, Any]) -> None:
+    """Let somebody have asked for other terms of a row, or for its activation."""
+    approvals.request(
+        kind=Act.Kind(kind), object_kind=terms.kind_of(row), object_id=str(row.pk), reason="asked before",
+        evidence=terms.evidence(row, wanted), request_id=f"before-{row.pk}", now=clock.now(),
+        user=factories.make_user(f"asker-{row.pk}", is_superuser=True),
+    )  # fmt: skip
 
 
 def _notifications(desk: Desk) -> dict[str, Target]:
@@ -289,13 +337,17 @@ TARGETS: Mapping[str, Callable[[Desk], dict[str, Target]]] = {
             "reinitiate_payout": lambda _row: {"channel": "second"}, "review_payout": _untyped,
         }.items()
     },
-    "adjust_balance": _scene("adjust"),
-    "supplement_balance": _scene("supplement_balance"),
-    "freeze_balance": _scene("freeze"),
-    "transfer_balance": _scene("transfer"),
+    "adjust_balance": _scene_and_asked("adjust"),
+    "supplement_balance": _scene_and_asked("supplement_balance"),
+    "freeze_balance": _scene_and_asked("freeze"),
+    "transfer_balance": _scene_and_asked("transfer"),
     "unfreeze_balance": _freezes,
-    "rotate_credential": _scene("key"),
+    "rotate_credential": _scene_and_asked("key"),
     "add_rate": _scene("rate"),
+    "activate_terms_merchantservice": _activations_of(MerchantService),
+    "activate_terms_servicebound": _activations_of(ServiceBound),
+    "activate_terms_channel": _activations_of(Channel),
+    "activate_terms_channelservice": _activations_of(ChannelService),
     "change_terms_merchantservice": _terms_of(MerchantService, "fee_permillage", "5"),
     "change_terms_servicebound": _terms_of(ServiceBound, "upper_bound", "800"),
     "change_terms_channel": _terms_of(Channel, "payment_upper_bound", "800"),

@@ -13,7 +13,6 @@ import pytest
 from channels.models import Currency, RequiredField, Service, ServiceType
 from diamondpay.lib import clock, errors
 from diamondpay.models import User
-from merchants.models import MerchantService
 from merchants.registration import Registered
 from operations.batches import acts, placing, sealing
 from operations.batches.models import BatchPayout
@@ -96,11 +95,11 @@ def everything_asked(owner: Registered) -> str:
         id="SVC9000", name="Everything", direction="payout", service_type=kind,
         currency=Currency.objects.get(pk="CNY"),
     )  # fmt: skip
-    MerchantService.objects.create(
-        merchant=owner.merchant, service=service, fee_permillage=Decimal(3),
-        single_limit_lower_bound=Decimal(10), single_limit_upper_bound=Decimal(50_000),
+    factories.activate_service(
+        owner.merchant, service.pk, fee_permillage=3, single_limit_lower_bound=10,
+        single_limit_upper_bound=50_000,
     )  # fmt: skip
-    owner.wallets[0].channel.channel_services.create(service=service)
+    factories.carry_service(owner.wallets[0].channel_id, service.pk)
     return service.pk
 
 

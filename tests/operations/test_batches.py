@@ -135,13 +135,13 @@ def test_what_changed_since_the_file_was_checked_is_told_and_nothing_is_confirme
         assert batch.state == "prepared"
         return str(refusal.value.fields["batch"])
 
-    terms.update(fee_permillage=4)
+    factories.set_terms(terms, fee_permillage=4)
     assert told() == "The fee was changed since the file was checked. Discard it and upload it again."
-    terms.update(fee_permillage=3, single_limit_upper_bound=20_000)
+    factories.set_terms(terms, fee_permillage=3, single_limit_upper_bound=20_000)
     assert told() == (
         "Row 2: The amount 30,000 is outside what is allowed: up to 20,000 CNY (upper bound: service)."
     )
-    terms.update(single_limit_upper_bound=0)
+    factories.set_terms(terms, single_limit_upper_bound=0)
     book.payout(owner, "N2", amount="20000", is_paid=False)
     assert told() == (
         f"{owner.wallets[0].pk} has 79,940.00 CNY available, and the batch needs 90,270.00 CNY."
@@ -172,7 +172,9 @@ def test_a_row_that_fails_when_it_is_placed_says_why_and_stops_nobody(owner: Reg
 def test_a_fee_that_changed_after_the_confirmation_is_not_charged(owner: Registered, maker: User) -> None:
     batch = batching.upload(owner, maker, xlsx(HEAD, good(1)))
     batching.confirm(batch, maker)
-    MerchantService.objects.filter(merchant=owner.merchant, service="SVC0004").update(fee_permillage=30)
+    factories.set_terms(
+        MerchantService.objects.filter(merchant=owner.merchant, service="SVC0004"), fee_permillage=30
+    )
     placing.place_waiting(threads=1)
     words = "The fee is 3.00 CNY now and was 0.30 CNY when the batch was confirmed."
     assert list(batch.rows.values_list("state", "reason")) == [("failed", words)]

@@ -45,8 +45,12 @@ def test_an_activated_open_service_is_offered_with_its_own_range(owner: Register
     ("breakage", "words"),
     [
         (
-            lambda: MerchantService.objects.filter(service="SVC0001").delete(),
+            lambda: factories.remove_terms(MerchantService.objects.filter(service="SVC0001")),
             "The merchant has not activated it.",
+        ),
+        (
+            lambda: factories.set_terms(MerchantService.objects, status="disabled", terms_since=None),
+            "It is not in force yet: its first activation is decided by a second person.",
         ),
         (
             lambda: MerchantService.objects.update(status="disabled"),
@@ -57,7 +61,7 @@ def test_an_activated_open_service_is_offered_with_its_own_range(owner: Register
             "It is activated, and the service itself is closed.",
         ),
         (
-            lambda: ChannelService.objects.filter(service="SVC0001").delete(),
+            lambda: factories.remove_terms(ChannelService.objects.filter(service="SVC0001")),
             "No channel is bound to it: none of the merchant's wallets is on a channel that carries it.",
         ),
         (
@@ -73,7 +77,7 @@ def test_an_activated_open_service_is_offered_with_its_own_range(owner: Register
             "Its only channel cannot be used: The service is disabled on this channel.",
         ),
         (
-            lambda: Channel.objects.update(payment_lower_bound=30000),
+            lambda: factories.set_terms(Channel.objects, payment_lower_bound=30000),
             (
                 "Its only channel cannot be used: no amount possible: at least 30,000 CNY"
                 " and at most 20,000 CNY (lower bound: channel, upper bound: service)"
@@ -183,8 +187,8 @@ def test_the_page_costs_the_same_however_many_services_there_are(
     with CaptureQueriesContext(connection) as few:
         client.get(creating.PAYMENT_PAGE, asked)
     for service in Service.objects.filter(currency="CNY", direction=DEPOSIT).exclude(pk="SVC0001"):
-        MerchantService.objects.create(merchant=owner.merchant, service=service)
-        ChannelService.objects.create(channel_id=NAME, service=service)
+        factories.activate_service(owner.merchant, service.pk)
+        factories.carry_service(NAME, service.pk)
     with CaptureQueriesContext(connection) as many:
         page = client.get(creating.PAYMENT_PAGE, asked)
     assert len(page.context["services"]) == 7

@@ -146,7 +146,7 @@ def test_a_fee_that_changed_after_the_review_is_refused_and_nothing_is_frozen(
     client: Client, owner: Registered, staff: User, upstream: ScriptedUpstream
 ) -> None:
     review = reviewed(client, owner)
-    MerchantService.objects.filter(service="SVC0004").update(fee_permillage=3)
+    factories.set_terms(MerchantService.objects.filter(service="SVC0004"), fee_permillage=3)
     answer = decide(client, review)
     assert faults(answer) == {"amount": "The fee is 3.00 now. Look at the amounts again before you send it."}
     assert (orders(), balances(owner), upstream.requests) == ((0, 0), (Decimal(5000), Decimal(0)), [])

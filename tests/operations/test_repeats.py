@@ -12,6 +12,7 @@ from diamondpay.lib import errors
 from merchants.models import MerchantService
 from operations import placement
 from records.models import Payment
+from tests import factories
 from tests.support.desk import Desk, desk, upstream
 
 __all__ = ["desk", "upstream"]
@@ -27,7 +28,9 @@ def end_service() -> None:
 
 
 def narrow_limits() -> None:
-    MerchantService.objects.filter(service="SVC0001").update(single_limit_lower_bound=Decimal(500))
+    factories.set_terms(
+        MerchantService.objects.filter(service="SVC0001"), single_limit_lower_bound=Decimal(500)
+    )
 
 
 def disable_channels() -> None:

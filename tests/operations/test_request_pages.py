@@ -127,7 +127,7 @@ def test_a_deed_that_is_refused_stands_in_words_and_leaves_the_act_waiting(
 def test_terms_that_changed_meanwhile_are_stale_and_stay(client: Client, desk: Desk, approver: User) -> None:
     kind, scene = made("terms", desk)
     act = ask(kind, scene, factories.make_approver("asker"))
-    MerchantService.objects.filter(pk=scene.object_id).update(fee_permillage=7)
+    factories.set_terms(MerchantService.objects.filter(pk=scene.object_id), fee_permillage=7)
     client.force_login(approver)
     record = client.get(reverse("admin:operations_act_change", args=[act.pk])).content.decode()
     assert "The terms have changed since this was asked for." in record

@@ -111,7 +111,7 @@ def test_each_channel_that_is_ruled_out_says_why(two: Registered, reason: str, w
     alpha = ChannelService.objects.filter(channel="alpha", service="SVC0001")
     match reason:
         case "not_bound":
-            alpha.delete()
+            factories.remove_terms(alpha)
         case "wallet_disabled":
             MerchantChannel.objects.filter(pk=two.wallets[0].pk).update(status="disabled")
         case "channel_disabled":
@@ -119,7 +119,7 @@ def test_each_channel_that_is_ruled_out_says_why(two: Registered, reason: str, w
         case "channel_service_disabled":
             alpha.update(status="disabled")
         case "amount_outside_range":
-            Channel.objects.filter(pk="alpha").update(payment_lower_bound=Decimal(500))
+            factories.set_terms(Channel.objects.filter(pk="alpha"), payment_lower_bound=Decimal(500))
     decision = pick(two)
     assert decision.choice.channel.pk == "beta"
     (out,) = decision.ruled_out
@@ -128,7 +128,7 @@ def test_each_channel_that_is_ruled_out_says_why(two: Registered, reason: str, w
 
 
 def test_an_empty_range_rules_a_channel_out(two: Registered) -> None:
-    Channel.objects.filter(pk="alpha").update(payment_lower_bound=Decimal(500))
+    factories.set_terms(Channel.objects.filter(pk="alpha"), payment_lower_bound=Decimal(500))
     factories.bound_service(two.wallets[0], "SVC0001", 0, 400)
     assert why(pick(two)) == {"alpha": "range_empty"}
 
@@ -165,7 +165,7 @@ def test_a_service_can_require_that_the_wallet_is_named(two: Registered) -> None
 
 def test_no_channel_left_says_for_each_one_why(two: Registered) -> None:
     Channel.objects.filter(pk="alpha").update(status="disabled")
-    ChannelService.objects.filter(channel="beta", service="SVC0001").delete()
+    factories.remove_terms(ChannelService.objects.filter(channel="beta", service="SVC0001"))
     with pytest.raises(errors.NoChannelAvailable) as caught:
         pick(two)
     assert caught.value.details == {
@@ -186,30 +186,32 @@ def test_no_channel_left_says_for_each_one_why(two: Registered) -> None:
 def test_when_only_the_amount_is_wrong_the_nearest_range_is_told(
     two: Registered, amount: int, refusal: type[errors.DomainError], lower: str, upper: str
 ) -> None:
-    Channel.objects.filter(pk="alpha").update(payment_lower_bound=10, payment_upper_bound=100)
-    Channel.objects.filter(pk="beta").update(payment_lower_bound=200, payment_upper_bound=300)
+    factories.set_terms(Channel.objects.filter(pk="alpha"), payment_lower_bound=10, payment_upper_bound=100)
+    factories.set_terms(Channel.objects.filter(pk="beta"), payment_lower_bound=200, payment_upper_bound=300)
     with pytest.raises(refusal) as caught:
         pick(two, amount)
     assert (caught.value.details["lower"], caught.value.details["upper"]) == (lower, upper)
 
 
 def test_a_disabled_channels_range_is_not_told(two: Registered) -> None:
-    Channel.objects.filter(pk="alpha").update(payment_upper_bound=100)
-    Channel.objects.filter(pk="beta").update(payment_upper_bound=1000, status="disabled")
+    factories.set_terms(Channel.objects.filter(pk="alpha"), payment_upper_bound=100)
+    factories.set_terms(Channel.objects.filter(pk="beta"), payment_upper_bound=1000, status="disabled")
     with pytest.raises(errors.AmountAboveMaximum) as caught:
         pick(two, 500)
     assert caught.value.details["upper"] == "100"
 
 
 def test_limits_that_leave_no_amount_anywhere_are_told(two: Registered) -> None:
-    MerchantService.objects.filter(merchant=two.merchant).update(single_limit_lower_bound=Decimal(900))
-    Channel.objects.update(payment_upper_bound=Decimal(100))
+    factories.set_terms(
+        MerchantService.objects.filter(merchant=two.merchant), single_limit_lower_bound=Decimal(900)
+    )
+    factories.set_terms(Channel.objects, payment_upper_bound=Decimal(100))
     with pytest.raises(errors.NoAmountPossible):
         pick(two, 500)
 
 
 def test_when_only_money_is_missing_the_balance_is_told(two: Registered) -> None:
-    Channel.objects.filter(pk="beta").update(payout_upper_bound=Decimal(50))
+    factories.set_terms(Channel.objects.filter(pk="beta"), payout_upper_bound=Decimal(50))
     fund(two.wallets[1], 900)
     with pytest.raises(errors.InsufficientBalance):
         pick(two, service_id="SVC0004")
@@ -230,7 +232,7 @@ def test_a_payouts_fee_counts_as_needed(two: Registered) -> None:
 
 
 def test_the_decision_can_be_stored_on_the_order(two: Registered) -> None:
-    Channel.objects.filter(pk="alpha").update(weight=200, payment_lower_bound=10)
+    factories.set_terms(Channel.objects.filter(pk="alpha"), weight=200, payment_lower_bound=10)
     assert pick(two).as_json() == {
         "channel": "alpha",
         "merchant_channel": two.wallets[0].pk,

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from diamondpay.lib import clock, errors
+from diamondpay.models import AuditRow
 from merchants.models import MerchantService
 from operations import approvals, terms
 from operations.models import Act, FormToken
@@ -108,6 +109,16 @@ def test_two_changes_of_the_same_terms_at_once_leave_the_second_stale(desk: Desk
     assert Counter(type(item).__name__ for item in answers) == {"Act": 1, "Stale": 1}
     executed = Act.objects.get(state="executed")
     assert state(desk)["fee"] == executed.evidence["after.fee_permillage"]
+
+
+def test_two_who_approve_one_activation_at_once_are_one_p8(desk: Desk) -> None:
+    kind, scene = made("activation", desk)
+    before = state(desk)
+    act = ask(kind, scene, factories.make_approver("asker"))
+    answers = at_once([approving(act, f"judge{number}") for number in range(8)])
+    assert Counter(type(item).__name__ for item in answers) == {"Act": 1, "StatusConflict": 7}
+    assert state(desk) == expected(before, scene.after)
+    assert AuditRow.objects.filter(action="merchantservice.activate").count() == 1
 
 
 def test_a_key_fetched_by_many_tabs_at_once_is_shown_in_one(desk: Desk) -> None:

@@ -203,7 +203,9 @@ def test_what_the_payer_was_asked_to_send_is_what_is_expected_d9(desk: Desk) -> 
 
 
 def test_the_fee_never_exceeds_what_arrived_l9(desk: Desk) -> None:
-    MerchantService.objects.filter(service="SVC0001").update(fee_type="fixed", fee_fixed=Decimal(40))
+    factories.set_terms(
+        MerchantService.objects.filter(service="SVC0001"), fee_type="fixed", fee_fixed=Decimal(40)
+    )
     desk.tolerate(below="90")
     payment = desk.deposit("50")
     desk.paid(payment, "10")
@@ -356,7 +358,7 @@ def test_a_callback_that_never_comes_is_found_within_five_minutes_f5(desk: Desk)
 
 def test_later_terms_do_not_reach_an_order_d4(desk: Desk) -> None:
     payment, other = desk.deposit(), desk.deposit()
-    MerchantService.objects.filter(service="SVC0001").update(fee_permillage=Decimal(500))
+    factories.set_terms(MerchantService.objects.filter(service="SVC0001"), fee_permillage=Decimal(500))
     desk.tolerate(below="90")
     assert desk.paid(payment, "50").outcome == Outcome.SUSPENSE
     desk.paid(other)

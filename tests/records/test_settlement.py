@@ -132,8 +132,10 @@ def test_a_wallet_without_a_rate_is_passed_over_with_the_reason(desk: Desk) -> N
 
 @pytest.mark.parametrize(("amount", "fee"), [("0.03", "0"), ("7.47", "1")])
 def test_a_deposit_that_would_credit_nothing_is_refused(amount: str, fee: str, abroad: Desk) -> None:
-    MerchantService.objects.filter(merchant=abroad.registered.merchant).update(
-        fee_type="fixed", fee_fixed=Decimal(fee)
+    factories.set_terms(
+        MerchantService.objects.filter(merchant=abroad.registered.merchant),
+        fee_type="fixed",
+        fee_fixed=Decimal(fee),
     )
     with pytest.raises(errors.AmountBelowMinimum):
         abroad.deposit(amount)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +47,7 @@ from records.models import (
     UpstreamCall,
     UpstreamCallback,
 )
+from tests import factories
 from tests.support.clones import Clone
 from tests.support.sandbox import Sandbox, free_port, sandbox, sandbox_process
 
@@ -58,11 +60,12 @@ BOOK: tuple[type[Model], ...] = (
 
 
 @pytest.fixture
-def home(settings: Settings, tmp_path: Path) -> Path:
-    """A home of its own, and no sandbox that answers."""
+def home(db: None, settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A home of its own, no sandbox that answers, and terms set as the schema's owner sets the demo's."""
     settings.HOME = tmp_path
     settings.SANDBOX_PORT = free_port()
-    return tmp_path
+    with factories.founding():
+        yield tmp_path
 
 
 def counts() -> dict[str, int]:
@@ -99,7 +102,13 @@ def test_a_demo_has_every_status_case_and_outcome_and_a_second_run_adds_nothing(
     assert seen(Act.objects.all(), "state") == set(Act.State.values)
     assert seen(Act.objects.all(), "kind") == set(Act.Kind.values) - {"review_payout"}
     waiting = Act.objects.filter(state=Act.State.REQUESTED)
-    assert seen(waiting, "kind") >= {"refund_payment", "change_terms", "rotate_credential", "add_rate"}
+    assert seen(waiting, "kind") >= {
+        "refund_payment",
+        "change_terms",
+        "activate_terms",
+        "rotate_credential",
+        "add_rate",
+    }
     batch = BatchPayout.objects.get()
     assert (batch.state, batch.row_count) == (BatchPayout.State.PREPARED, demo_waiting.BATCH_ROWS)
     assert seen(Payment.objects.filter(is_test=True), "source") == {"MerchantBackend"}

@@ -19,6 +19,7 @@ from diamondpay.lib import clock
 from diamondpay.run import demo_cast, demo_chain, demo_setup
 from records import chain_watch, payer_links
 from records.models import Case, ChainPayment, ChainTransfer, Payment
+from tests import factories
 from tests.support.sandbox import Sandbox, sandbox, sandbox_process
 
 __all__ = ["sandbox", "sandbox_process"]
@@ -27,9 +28,10 @@ SECONDS_MAX = 3 * practice.BLOCK_SECONDS * practice.CONFIRMATIONS
 
 @pytest.fixture
 def stage(db: None, settings: Settings, sandbox: Sandbox, tmp_path: Path) -> demo_setup.Stage:
-    """The demo's merchants and channels, without its two weeks of orders."""
+    """The demo's merchants and channels as the schema's owner makes them, without its two weeks of orders."""
     settings.HOME, settings.SANDBOX_PORT = tmp_path, sandbox.port
-    return demo_setup.prepared(order_count=150, now=clock.now())
+    with factories.founding():
+        return demo_setup.prepared(order_count=150, now=clock.now())
 
 
 def watch_until_quiet() -> None:

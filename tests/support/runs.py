@@ -166,6 +166,7 @@ def _build(folder: Path) -> None:
             postgres.ensure_role(connection, name=APPLICATION)
             postgres.ensure_database(connection, name=TEMPLATE, owner=OWNER)
         _migrate(server)
+        _let_tests_found_terms(server)
     finally:
         postgres.stop(server, seconds_max=30)
 
@@ -186,6 +187,23 @@ def _migrate(server: postgres.Server) -> None:
     )
     if answer.returncode:
         raise pytest.UsageError(f"The test database could not be migrated:\n{answer.stdout}{answer.stderr}")
+
+
+def _let_tests_found_terms(server: postgres.Server) -> None:
+    """Give the tests' databases a switch with which factories set terms as the schema's owner may.
+
+    A test's own transaction is seen by no second connection, so the owner's would be of no use. The setting
+    is off unless a factory turns it on; no migration knows of it.
+    """
+    body = (
+        "SELECT current_setting('tests.founds_terms', true) = 'on' OR pg_has_role(current_user,"
+        " (SELECT relowner FROM pg_class WHERE oid = 'public.operations_act'::regclass), 'USAGE')"
+    )
+    with server.connect(database=TEMPLATE) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION operations_owns_schema() RETURNS boolean LANGUAGE sql STABLE"
+            f" SET search_path = pg_catalog, pg_temp AS $${body}$$"
+        )
 
 
 def _fingerprint() -> str:

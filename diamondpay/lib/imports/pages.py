@@ -27,6 +27,7 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -58,6 +59,9 @@ class Import:
     kind: str
     resource: type[StaffResource]
     note: Any = ""
+    # What is said once new rows were made, and the query of the list in which they are found.
+    made_note: Any = ""
+    made_query: str = ""
 
     @property
     def model(self) -> Any:
@@ -154,6 +158,10 @@ def _apply(request: HttpRequest, wanted: Import) -> HttpResponseBase:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(request.path)
     messages.success(request, gettext("The file is applied: %s.") % _in_short(trial))
+    if wanted.made_note and trial.count(trials.NEW):
+        url = f"{_list_url(wanted)}?{wanted.made_query}"
+        led = format_html('{} <a href="{}">{}</a>', wanted.made_note, url, gettext("Show them"))
+        messages.warning(request, led)
     return HttpResponseRedirect(_list_url(wanted))
 
 

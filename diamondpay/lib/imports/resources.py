@@ -113,6 +113,10 @@ class StaffResource(ModelResource):  # type: ignore[misc]  # import-export has n
         """Return what the rules of the model's form say against a row, by field."""
         return {}
 
+    def fixed_of(self, row: Any) -> Mapping[str, Words]:
+        """Return what this row keeps, by field, with the words that say how it is changed instead."""
+        return self.fixed
+
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows that the person may see."""
         return self.visible_to(self._meta.model._default_manager.all())
@@ -177,7 +181,7 @@ class StaffResource(ModelResource):  # type: ignore[misc]  # import-export has n
             found.update(refusal.message_dict)
         if not found:
             found.update({name: [words] for name, words in self.faults(instance).items()})
-        for name, words in self.fixed.items():
+        for name, words in self.fixed_of(instance).items():
             if self._was is not None and self.fields[name].get_value(instance) != self._was[name]:
                 found[name] = [words]
         action = "add" if self._was is None else "change"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from diamondpay.lib import clock, destinations, errors, money
+from diamondpay.lib import clock, destinations, errors, money, owner
 from merchants import credentials, registration
 from merchants.models import Credential
 
@@ -49,26 +50,20 @@ class Command(BaseCommand):
             choices=Credential.Scope.values,
             help="what the keys may do (everything)",
         )
+        parser.add_argument(
+            "--in-force",
+            action="store_true",
+            help="activate the services at once; needs DATABASE_OWNER_URL (else two people activate them)",
+        )
         parser.add_argument("--md5", action="store_true", help="accept MD5 signatures")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Register and print. Raises: CommandError saying what is wrong; nothing is created then."""
+        road = owner.connected() if options["in_force"] else contextlib.nullcontext()
         try:
-            registered = registration.register(
-                name=options["name"],
-                services=options["service"],
-                channels=options["channel"],
-                now=clock.now(),
-                terms=registration.Terms(fee_permillage=_permillage(options["fee_permillage"])),
-                time_zone=options["time_zone"],
-                notify_url=_checked(options["notify_url"]),
-                is_md5_allowed=options["md5"],
-                settlement_currency=options["settlement_currency"],
-                apis=options["api"],
-                scopes=options["scope"] or credentials.ALL_SCOPES,
-                actor="create_merchant",
-            )
+            with road:
+                registered = self._registered(options)
         except errors.DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         shown: dict[str, Any] = {
@@ -88,7 +83,26 @@ class Command(BaseCommand):
             shown |= {f"{api} {name}": value for name, value in pair.items()}
         for name, value in shown.items():
             self.stdout.write(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+        if not options["in_force"]:
+            self.stdout.write("Its services are not in force: ask for their activation in the back office.")
         self.stdout.write("Keep the key and the authorization now; they are not shown again.")
+
+    def _registered(self, options: dict[str, Any]) -> registration.Registered:
+        return registration.register(
+            name=options["name"],
+            services=options["service"],
+            channels=options["channel"],
+            now=clock.now(),
+            terms=registration.Terms(fee_permillage=_permillage(options["fee_permillage"])),
+            time_zone=options["time_zone"],
+            notify_url=_checked(options["notify_url"]),
+            is_md5_allowed=options["md5"],
+            settlement_currency=options["settlement_currency"],
+            apis=options["api"],
+            scopes=options["scope"] or credentials.ALL_SCOPES,
+            is_in_force=options["in_force"],
+            actor="create_merchant",
+        )
 
 
 def _permillage(text: str) -> Decimal:

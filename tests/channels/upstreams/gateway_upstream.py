@@ -26,7 +26,7 @@ from channels.models import ChannelService
 from diamondpay.lib import clock
 from merchants import registration
 from records import ledger
-from tests.factories import make_channel
+from tests.factories import founding, make_channel
 
 services = {services!r}
 for currency, service in services.items():
@@ -37,10 +37,12 @@ for currency, service in services.items():
 ChannelService.objects.update(tolerance_below=Decimal(50))
 accounts = {{}}
 for name in ("one", "two"):
-    made = registration.register(
-        name=name, services=[*services.values(), "SVC0004"], channels=[code.lower() for code in services],
-        now=clock.now(), is_md5_allowed=True,
-    )
+    with founding():
+        made = registration.register(
+            name=name, services=[*services.values(), "SVC0004"],
+            channels=[code.lower() for code in services], now=clock.now(), is_md5_allowed=True,
+            is_in_force=True,
+        )
     for wallet in made.wallets:
         if wallet.currency_id == "CNY":
             ledger.adjust(

@@ -166,7 +166,7 @@ def test_0015_another_merchants_wallet_does_not_exist(caller: Caller, other_call
 
 
 def test_0016_a_fee_type_nobody_knows(caller: Caller) -> None:
-    MerchantService.objects.filter(merchant=caller.merchant).update(fee_type="surprise")
+    factories.set_terms(MerchantService.objects.filter(merchant=caller.merchant), fee_type="surprise")
     assert "fee" in refused(caller, "0016")
 
 
@@ -256,7 +256,7 @@ def test_0027_addresses_not_on_the_list(caller: Caller) -> None:
 
 
 def test_0028_and_0029_say_the_range_and_which_limit_binds(caller: Caller) -> None:
-    Channel.objects.update(payment_lower_bound=100, payment_upper_bound=1000)
+    factories.set_terms(Channel.objects, payment_lower_bound=100, payment_upper_bound=1000)
     assert "100 – 1,000 CNY" in refused(caller, "0028", amount=9999)
     assert "both bounds: channel" in refused(caller, "0029", amount=100001)
 

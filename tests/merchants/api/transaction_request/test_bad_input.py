@@ -232,7 +232,9 @@ def test_other_content_under_a_number_is_a_duplicate_and_changes_nothing(caller:
 
 
 def test_limits_balance_and_missing_rates_have_their_codes(caller: Caller, make_caller: MakeCaller) -> None:
-    MerchantService.objects.filter(merchant=caller.merchant).update(single_limit_upper_bound=Decimal(5000))
+    factories.set_terms(
+        MerchantService.objects.filter(merchant=caller.merchant), single_limit_upper_bound=Decimal(5000)
+    )
     fund(caller, 50)
     before = book()
     above = caller.post("deposit", caller.deposit(depositAmount=5000.01))
