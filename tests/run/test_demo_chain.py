@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,10 +21,19 @@ from diamondpay.run import demo_cast, demo_chain, demo_setup
 from records import chain_watch, payer_links
 from records.models import Case, ChainPayment, ChainTransfer, Payment
 from tests import factories
-from tests.support.sandbox import Sandbox, sandbox, sandbox_process
+from tests.support import sandbox as sandboxes
+from tests.support.sandbox import Sandbox
 
-__all__ = ["sandbox", "sandbox_process"]
 SECONDS_MAX = 3 * practice.BLOCK_SECONDS * practice.CONFIRMATIONS
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox of its own: what an earlier test sent stays on a chain."""
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    with sandboxes.running(folder) as started:
+        yield started
 
 
 @pytest.fixture
@@ -51,7 +61,7 @@ def test_a_newcomer_finds_an_order_in_every_state(stage: demo_setup.Stage) -> No
     assert placed == len(demo_chain.STORIES) == ChainPayment.objects.count()
     watch_until_quiet()
     paid = [story for story in demo_chain.STORIES if story.part is not None]
-    assert (merchant.pk, ChainTransfer.objects.count()) == ("PF0001", len(paid))
+    assert ChainTransfer.objects.count() == len(paid) == 6
     assert Counter(Payment.objects.values_list("status", flat=True)) == {1: 3, 0: 6}
     waiting = ChainPayment.objects.filter(is_open=True)
     assert Counter(waiting.values_list("detail", flat=True)) == {"pending": 4, "partial": 2}
