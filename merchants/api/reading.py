@@ -94,8 +94,11 @@ class FieldReader:
         if self.faults:
             raise errors.InvalidInput(self.faults)
 
-    def present(self, path: str, *, required: bool) -> object:
-        """Return what stands at a path, None where nothing does; absent, null and "" are nothing."""
+    def present(self, path: str, *, required: bool, is_text: bool = True) -> object:
+        """Return what stands at a path, None where nothing does.
+
+        Absent and null are nothing; so is "", but where no text is wanted.
+        """
         section, dot, name = path.rpartition(".")
         holder: object = self.params
         if dot:
@@ -104,7 +107,7 @@ class FieldReader:
                 self.faults[section] = _("must be an object")
                 return None
         found = holder.get(name) if isinstance(holder, Mapping) else None
-        if found is not None and found != "":
+        if found is not None and (found != "" or not is_text):
             return found
         if required and section not in self.faults:
             self.faults[path] = REQUIRED

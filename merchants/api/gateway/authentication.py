@@ -62,10 +62,11 @@ def signed_call(
     ScopeMissing.
     """
     params = strict_json.parse(_body(request))
-    if not params.get("platform_id"):
+    if params.get("platform_id") in (None, ""):
         missing = [name for name in required_names if params.get(name) in (None, "")]
         raise errors.InvalidInput(dict.fromkeys(missing, _("required")))
-    sign_type = params.get("sign_type") or SignType.MD5
+    sign_type = params.get("sign_type")
+    sign_type = SignType.MD5 if sign_type in (None, "") else sign_type
     if sign_type not in SignType.values:
         raise ApiError("0002", _("sign_type: must be MD5 or HMAC-SHA256"))
     _refuse_ambiguity(params, known_names)

@@ -30,7 +30,7 @@ METHOD_BITS: Mapping[int, PaymentMethod] = {
     8: PaymentMethod.BLOCKCHAIN,
     16: PaymentMethod.ACCOUNT,
 }
-_MILLISECONDS_MIN, _MILLISECONDS_MAX = 10**11, 10**14
+MILLISECONDS_MIN, MILLISECONDS_MAX = 10**11, 10**14
 
 
 class Reader(FieldReader):
@@ -81,17 +81,15 @@ class Reader(FieldReader):
 
     def switch(self, path: str) -> bool:
         """Return true or false; false when it is left out."""
-        found = self.present(path, required=False)
+        found = self.present(path, required=False, is_text=False)
         if found is not None and type(found) is not bool:
             self.faults[path] = _("must be true or false")
         return found is True
 
     def milliseconds(self, path: str) -> None:
         """Check a time that may be left out."""
-        found = self.present(path, required=False)
-        if found is not None and (
-            type(found) is not int or not _MILLISECONDS_MIN <= found < _MILLISECONDS_MAX
-        ):
+        found = self.present(path, required=False, is_text=False)
+        if found is not None and (type(found) is not int or not MILLISECONDS_MIN <= found < MILLISECONDS_MAX):
             self.faults[path] = _("must be UTC milliseconds, such as 1741724988336")
 
     def currencies(

@@ -52,9 +52,10 @@ class MerchantView(guard.Guarded):
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Keep the first answer to a signed body."""
+        """Keep the first answer to a signed body; every answer names the methods that its address takes."""
         if self.taken is not None and self.taken.answer_status is None and _is_worth_keeping(response):
             self._keep(self.taken, response)
+        super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
         return response
 
     def _keep(self, taken: signed_calls.Taken, response: HttpResponse) -> None:

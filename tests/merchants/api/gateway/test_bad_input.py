@@ -253,3 +253,22 @@ def test_an_unknown_merchant_takes_as_long_as_a_wrong_signature(caller: Caller) 
         sorted(seconds("PF9999") for _ in range(15))[7],
     )
     assert max(taken) < 5 * min(taken) + 0.005
+
+
+@pytest.mark.parametrize("path", ["/v1/payments", "/v2/payouts"])
+@pytest.mark.parametrize("value", [{}, [], 0, False], ids=repr)
+def test_a_platform_id_that_is_nothing_of_its_kind_proves_nobody(
+    caller: Caller, path: str, value: object
+) -> None:
+    params = {**(caller.payout() if "payout" in path else caller.payment()), "platform_id": value}
+    answer = caller.send(path, json.dumps(caller.signed(params)))
+    assert answer == {"error_code": "0004", "error_msg": "Signature verification failed!"}
+
+
+@pytest.mark.parametrize("value", [{}, [], 0, False], ids=repr)
+def test_a_sign_type_that_is_nothing_of_its_kind_is_not_taken_for_absent(
+    md5_caller: Caller, value: object
+) -> None:
+    signed = {**md5_caller.signed(md5_caller.payment()), "sign_type": value}
+    answer = md5_caller.send("/v1/payments", json.dumps(signed))
+    assert answer == {"error_code": "0002", "error_msg": "sign_type: must be MD5 or HMAC-SHA256"}

@@ -294,3 +294,13 @@ def test_a_method_that_is_none_answers_in_the_envelope(caller: Caller) -> None:
         response = caller.client.generic(method, f"/api/v2/merchant/{path}", headers=caller.headers())
         assert response.status_code == 405
         assert json.loads(response.content)["statusCode"] == "INVALID_PARAMETER"
+
+
+def test_an_empty_text_is_no_switch_and_no_time(caller: Caller) -> None:
+    switched = caller.post("withdraw/bank-card", caller.withdrawal(requiresReview=""))
+    assert (switched.status, switched.body["message"]) == (400, "requiresReview: must be true or false")
+    client = {"realName": "TEST_USER", "registeredAt": ""}
+    registered = caller.post("deposit", caller.deposit(client=client))
+    words = "client.registeredAt: must be UTC milliseconds, such as 1741724988336"
+    assert (registered.status, registered.body["message"]) == (400, words)
+    assert book() == (0, 0, 0, 0, 0)
