@@ -8,6 +8,9 @@ import re
 # alike would differ.
 _BAD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BAD_IN_ORDER_NUMBER = re.compile(r"[^!-~]|[&=]")
+# The same, said in OpenAPI: patterns of texts that hold none of them. Half characters have no UTF-8.
+TEXT_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+ORDER_NUMBER_PATTERN = "^[!-%'-<>-~]*$"
 
 
 def bad_character(text: str) -> str | None:

@@ -20,7 +20,7 @@ from drf_spectacular.plumbing import normalize_result_object
 from drf_spectacular.settings import patched_settings
 
 from diamondpay.lib import errors
-from merchants.api import wording
+from merchants.api import surroundings, wording
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +55,7 @@ class Document:
             found = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
         plain = normalize_result_object(found)  # type: ignore[no-untyped-call]
         wording.describe(plain, self.meanings)
+        surroundings.describe(plain)
         return json.dumps(plain, ensure_ascii=False, default=str).encode()
 
     def content(self) -> dict[str, Any]:

@@ -124,7 +124,10 @@ def kind(schema: Json) -> errors.Words:
     if "enum" in schema:
         return format_lazy(_("one of {values}"), values=", ".join(str(value) for value in schema["enum"]))
     if "oneOf" in schema:
-        return format_lazy(_("{kind}, or its digits as text"), kind=kind(schema["oneOf"][0]))
+        first = schema["oneOf"][0]
+        is_text = first.get("type") == "string"
+        words = _("{kind}; digits also as a number") if is_text else _("{kind}, or its digits as text")
+        return format_lazy(words, kind=kind(first))
     if schema.get("type") == "array":
         return format_lazy(_("array of {kind}"), kind=kind(schema.get("items", {})))
     if "maxLength" in schema:

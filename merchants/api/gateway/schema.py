@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from django.utils.functional import lazystr
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
-from merchants.api.gateway import examples
+from merchants.api import characters, shapes
+from merchants.api.gateway import bodies, examples, fields, parameters
+from merchants.api.gateway.errors import SUCCESS, WORDS
 
 Json = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., object])
@@ -31,99 +32,31 @@ _TEXT: Final[Json] = {"type": "string"}
 _NUMBER: Final[Json] = {"type": "integer"}
 _AMOUNT: Final[Json] = {"type": "integer", "description": "currency unit × 100", "example": 50000}
 _TIME: Final[Json] = {"type": "integer", "description": "Unix seconds"}
-_LAX_AMOUNT: Final[Json] = {
-    "oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]*$"}],
-    "description": "currency unit × 100, a number or its digits",
-}
-_LAX_TIME: Final[Json] = {
-    "oneOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+$"}],
-    "description": "Unix seconds, ± 300 s of our clock",
-}
 _SIGN: Final[Json] = {"type": "string", "description": "32 or 64 lower-case hex characters"}
 _FAILURE: Final[Json] = {
     "type": "object",
     "required": ["error_code", "error_msg"],
-    "properties": {"error_code": {"type": "string", "example": "0004"}, "error_msg": _TEXT},
-}
-
-
-def _text(length_max: int, words: str = "") -> Json:
-    return {"type": "string", "maxLength": length_max, **({"description": words} if words else {})}
-
-
-_PARTY: Final[Json] = {
-    "name": _text(64, "payer or recipient"),
-    "number": _text(128, "account; for Brazil the Pix key"),
-    "bank_id": _text(16),
-    "bank_code": _text(32),
-    "bank_name": _text(128, "any one of the three names the bank"),
-    "phone": _text(32),
-    "id_number": _text(64),
-    "currency": _text(8, "must be the service's"),
-    "sign_type": {"type": "string", "enum": ["MD5", "HMAC-SHA256"], "description": "MD5 when absent"},
-    "sign": _SIGN,
-}
-_NEW_PAYMENT: Final[Json] = {
-    "type": "object",
-    "required": [
-        "platform_id",
-        "service_id",
-        "payment_cl_id",
-        "amount",
-        "notify_url",
-        "request_time",
-        "sign",
-    ],
     "properties": {
-        "platform_id": _text(16),
-        "service_id": _text(16),
-        "payment_cl_id": _text(64, "your order number, unique"),
-        "amount": _LAX_AMOUNT,
-        "notify_url": _text(256),
-        "request_time": _LAX_TIME,
-        **_PARTY,
-        "last_number": _text(8, "last digits of the payer's account"),
-        "last_numbers": {"type": "array", "items": _TEXT},
-        "remark_code": _text(32),
-    },
-}
-_NEW_PAYOUT: Final[Json] = {
-    "type": "object",
-    "required": [
-        "platform_id",
-        "service_id",
-        "payout_cl_id",
-        "amount",
-        "name",
-        "number",
-        "request_time",
-        "sign",
-    ],
-    "properties": {
-        "platform_id": _text(16),
-        "service_id": _text(16),
-        "payout_cl_id": _text(64, "your order number, unique"),
-        "amount": _LAX_AMOUNT,
-        "notify_url": _text(256),
-        "request_time": _LAX_TIME,
-        **_PARTY,
-        "ifsc_code": _text(16, "India"),
-        "bank_branch": _text(128),
-        "platform_channel_id": _text(20, "which wallet to debit; chosen for you when absent"),
+        "error_code": {
+            "type": "string",
+            "enum": [code for code in WORDS if code != SUCCESS],
+            "example": "0004",
+        },
+        "error_msg": _TEXT,
     },
 }
 
 
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "properties": properties}
+def _object(*optional: str, **properties: Json) -> Json:
+    """Return an object whose members are always there, but for the optional ones."""
+    return shapes.members([name for name in properties if name not in optional], properties)
 
 
 def _answer(content: Json, *, total: bool = False) -> Json:
-    found = {"error_code": {"type": "string", "example": "0000"}, "data": content}
-    success = {"type": "object", "required": list(found), "properties": found}
+    found = {"error_code": {"type": "string", "enum": [SUCCESS], "example": SUCCESS}, "data": content}
     if total:
-        success["properties"] = {**found, "total": _NUMBER}
-    return {"oneOf": [success, _FAILURE]}
+        found["total"] = _NUMBER
+    return {"oneOf": [shapes.members(list(found), found), _FAILURE]}
 
 
 _PAYMENT_ITEM: Final[Json] = _object(
@@ -142,6 +75,7 @@ _PAYMENT_ITEM: Final[Json] = _object(
     sign=_SIGN,
 )
 _PAYOUT_ITEM: Final[Json] = _object(
+    "sign",
     amount=_AMOUNT,
     fee=_AMOUNT,
     payout_id=_TEXT,
@@ -184,15 +118,34 @@ _UNKNOWN_TOKEN = OpenApiExample(
 )
 
 
+def _seconds(name: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, {"type": "integer", "minimum": 0, "maximum": 10**11 - 1},
+        description="Unix seconds; both or neither",
+    )  # fmt: skip
+
+
+def _number(name: str, words: str) -> OpenApiParameter:
+    shape = {"type": "string", "pattern": characters.ORDER_NUMBER_PATTERN}
+    return OpenApiParameter(name, shape, description=words)
+
+
 def _parameters(prefix: str) -> list[OpenApiParameter]:
+    offset = {"type": "integer", "minimum": 0, "maximum": parameters.OFFSET_MAX}
+    limit = {"type": "integer", "minimum": 1, "maximum": parameters.LIMIT_MAX}
     return [
-        OpenApiParameter("offset", OpenApiTypes.INT, default=0, description="at most 100,000"),
-        OpenApiParameter("limit", OpenApiTypes.INT, default=25, description="at most 500"),
-        OpenApiParameter(f"{prefix}_id", OpenApiTypes.STR, description="our order number"),
-        OpenApiParameter(f"{prefix}_cl_id", OpenApiTypes.STR, description="your order number"),
-        OpenApiParameter("create_time__gte", OpenApiTypes.INT, description="Unix seconds; both or neither"),
-        OpenApiParameter("create_time__lte", OpenApiTypes.INT, description="Unix seconds; both or neither"),
+        OpenApiParameter("offset", offset, default=0, description="at most 100,000"),
+        OpenApiParameter("limit", limit, default=parameters.LIMIT_DEFAULT, description="at most 500"),
+        _number(f"{prefix}_id", "our order number"),
+        _number(f"{prefix}_cl_id", "your order number"),
+        _seconds("create_time__gte"),
+        _seconds("create_time__lte"),
     ]
+
+
+def _in_address(name: str) -> OpenApiParameter:
+    shape = shapes.order_number(fields.ORDER_NUMBER_LENGTH_MAX, "")
+    return OpenApiParameter(name, dict(shape), OpenApiParameter.PATH)
 
 
 def _operation(
@@ -210,7 +163,11 @@ def _operation(
         operation_id=name,
         summary=lazystr(summary),
         request={"application/json": request} if request else None,
-        responses={(200, "application/json"): _answer(content, total=total)},
+        responses={
+            (200, "application/json"): _answer(content, total=total),
+            # What is not the API's: a body that is too large, too many calls, busy.
+            **{(status, "application/json"): _FAILURE for status in (413, 429, 503)},
+        },
         examples=[*samples, _REFUSED if request else _UNKNOWN_TOKEN],
         parameters=parameters or [],
         auth=[] if request else [{"authorization": []}],  # type: ignore[list-item]
@@ -224,6 +181,10 @@ create_payment_v1 = _operation(
     _object(
         link=_TEXT,
         payment_info=_object(
+            "display_amount",
+            "receiver",
+            "sender",
+            "token",
             amount=_AMOUNT,
             display_amount=_AMOUNT,
             payment_id=_TEXT,
@@ -238,7 +199,7 @@ create_payment_v1 = _operation(
         _request("HMAC-SHA256", examples.HMAC_PAYMENT),
         _response("Created", {"link": examples.LINK, "payment_info": dict(examples.PAYMENT_INFO)}),
     ],
-    request=_NEW_PAYMENT,
+    request=bodies.NEW_PAYMENT,
 )
 create_payment_v2 = _operation(
     "createPaymentV2",
@@ -256,7 +217,7 @@ create_payment_v2 = _operation(
             },
         ),
     ],
-    request=_NEW_PAYMENT,
+    request=bodies.NEW_PAYMENT,
 )
 list_payments = _operation(
     "listPaymentsV1",
@@ -296,6 +257,7 @@ one_payment = _operation(
             },
         )
     ],
+    parameters=[_in_address("payment_cl_id")],
 )
 
 
@@ -305,7 +267,7 @@ def _create_payout(version: str) -> Decorator:
         "Create a payout",
         _object(payout_id=_TEXT),
         [_request("MD5", examples.MD5_PAYOUT), _response("Accepted", {"payout_id": "POT00000001"})],
-        request=_NEW_PAYOUT,
+        request=bodies.NEW_PAYOUT,
     )
 
 
@@ -364,8 +326,14 @@ one_payout = _operation(
             },
         )
     ],
+    parameters=[_in_address("payout_cl_id")],
 )
-_CURRENCY = [OpenApiParameter("currency", OpenApiTypes.STR, description="when there are several")]
+_CURRENCY = [
+    OpenApiParameter(
+        "currency", {"type": "string", "maxLength": 8, "pattern": "^([A-Za-z]{3,8})?$"},
+        description="when there are several",
+    )
+]  # fmt: skip
 balance_v1 = _operation(
     "readBalanceV1",
     "Read balances",

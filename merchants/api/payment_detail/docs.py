@@ -7,6 +7,7 @@ from django.urls import include, path
 from merchants.api.openapi import Document
 from merchants.api.payment_detail import reference
 from merchants.api.payment_detail.errors import WORDS
+from merchants.api.payment_detail.schema import PROOF
 
 _DESCRIPTION = """
 Payment orders quoted in fiat or in a token, and what became of them. JSON in and out.
@@ -61,6 +62,11 @@ DOCUMENT = Document(
     meanings=reference.MEANINGS,
     page_name="docs-payment-detail",
     schema_name="docs-payment-detail-schema",
+    further={
+        "APPEND_COMPONENTS": {
+            "securitySchemes": {name: {"type": "apiKey", "in": "header", "name": name} for name in PROOF}
+        }
+    },
 )
 document = DOCUMENT.content
 urlpatterns = DOCUMENT.urlpatterns()

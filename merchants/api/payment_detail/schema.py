@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from django.utils.functional import lazystr
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
+from merchants.api import characters, shapes
 from merchants.api.payment_detail import examples, fields
 from merchants.api.payment_detail.errors import WORDS
 
@@ -27,6 +27,14 @@ class Decorator(Protocol):
 _TEXT: Final[Json] = {"type": "string"}
 _UNITS: Final[Json] = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
 _AMOUNT: Final[Json] = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"}
+_ASKED_AMOUNT: Final[Json] = {
+    "type": "string",
+    "pattern": r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$",
+    "description": "above 0",
+}
+
+
+_CHAIN_ID: Final[Json] = {"type": "integer", "minimum": 1, "maximum": fields.WHOLE_MAX}
 
 
 def _maybe(kind: Json) -> Json:
@@ -64,14 +72,14 @@ NEW_ORDER: Final = _object(
         "chainId", "description", "outTradeNo", "isLegalTender", "quoteCurrencySymbol", "quoteAmount",
         "notifyUrl",
     ],
-    chainId={"type": "integer", "minimum": 1},
-    description={"type": "string", "maxLength": fields.DESCRIPTION_LENGTH_MAX},
-    outTradeNo={"type": "string", "maxLength": fields.ORDER_NUMBER_LENGTH_MAX},
+    chainId=_CHAIN_ID,
+    description=shapes.text(fields.DESCRIPTION_LENGTH_MAX, required=True),
+    outTradeNo=shapes.order_number(fields.ORDER_NUMBER_LENGTH_MAX, ""),
     isLegalTender={"type": "integer", "enum": [0, 1]},
     quoteCurrencySymbol={"type": "string", "pattern": "^[A-Z][A-Z0-9]{1,15}$"},
-    quoteAmount=_AMOUNT,
-    notifyUrl={"type": "string", "format": "uri", "maxLength": fields.URL_LENGTH_MAX},
-    redirectionUrl={"type": "string", "format": "uri", "maxLength": fields.URL_LENGTH_MAX},
+    quoteAmount=_ASKED_AMOUNT,
+    notifyUrl={"format": "uri", **shapes.url(fields.URL_LENGTH_MAX, required=True)},
+    redirectionUrl={"format": "uri", **shapes.url(fields.URL_LENGTH_MAX)},
 )  # fmt: skip
 PLACED: Final[Mapping[str, Json]] = {
     "outPaymentNo": _TEXT,
@@ -112,21 +120,30 @@ _REFUSED: Final[Json] = _object(
 )
 _HEADERS: Final = [
     OpenApiParameter(
-        "X-PAY-KEY", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True, description="your key"
+        "X-PAY-KEY", {"type": "string", "pattern": "^[!-~]+$"}, OpenApiParameter.HEADER,
+        required=True, description="your key",
     ),
     OpenApiParameter(
-        "X-PAY-TIMESTAMP", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
-        description="Unix seconds, ± 60 s of our clock",
+        "X-PAY-TIMESTAMP", {"type": "string", "pattern": "^[0-9]{1,11}$"}, OpenApiParameter.HEADER,
+        required=True, description="Unix seconds, ± 60 s of our clock",
     ),
     OpenApiParameter(
-        "X-PAY-SIGN", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        "X-PAY-SIGN", {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}, OpenApiParameter.HEADER,
+        required=True,
         description="Base64 of HMAC-SHA256 of timestamp + METHOD + path + body with your secret",
     ),
 ]  # fmt: skip
+_NUMBER: Final[Json] = {
+    "type": "string",
+    "maxLength": fields.ORDER_NUMBER_LENGTH_MAX,
+    "pattern": characters.TEXT_PATTERN,
+}
 _NUMBERS: Final = [
-    OpenApiParameter("outTradeNo", OpenApiTypes.STR, description="your order number"),
-    OpenApiParameter("outPaymentNo", OpenApiTypes.STR, description="our order number; at least one of both"),
+    OpenApiParameter("outTradeNo", dict(_NUMBER), description="your order number"),
+    OpenApiParameter("outPaymentNo", dict(_NUMBER), description="our order number; at least one of both"),
 ]
+# The three headers prove together who calls.
+PROOF: Final[Mapping[str, list[str]]] = {"X-PAY-KEY": [], "X-PAY-TIMESTAMP": [], "X-PAY-SIGN": []}
 
 
 def operation(
@@ -154,7 +171,7 @@ def operation(
         },
         examples=samples,
         parameters=[*_HEADERS, *(parameters or [])],
-        auth=[],
+        auth=[PROOF],  # type: ignore[list-item]
         tags=[tag],
     )
 
@@ -194,5 +211,5 @@ currency_list = operation(
     envelope(_list(CURRENCY)),
     example=examples.CURRENCIES,
     tag="Lists",
-    parameters=[OpenApiParameter("chainId", OpenApiTypes.INT, description="only of this chain")],
+    parameters=[OpenApiParameter("chainId", dict(_CHAIN_ID), description="only of this chain")],
 )

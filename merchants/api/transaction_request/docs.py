@@ -7,6 +7,7 @@ from django.urls import include, path
 from merchants.api.openapi import Document
 from merchants.api.transaction_request import reference
 from merchants.api.transaction_request.errors import STATUSES, WORDS
+from merchants.api.transaction_request.schema import PROOF
 
 _DESCRIPTION = """
 Deposits and bank-card withdrawals of a merchant, and the state of one order. JSON in and out.
@@ -73,6 +74,11 @@ DOCUMENT = Document(
     meanings=reference.MEANINGS,
     page_name="docs-transaction-request",
     schema_name="docs-transaction-request-schema",
+    further={
+        "APPEND_COMPONENTS": {
+            "securitySchemes": {name: {"type": "apiKey", "in": "header", "name": name} for name in PROOF}
+        }
+    },
 )
 document = DOCUMENT.content
 urlpatterns = DOCUMENT.urlpatterns()

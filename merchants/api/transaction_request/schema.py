@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from django.utils.functional import lazystr
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
-from merchants.api.transaction_request import examples
+from merchants.api import characters, shapes
+from merchants.api.shapes import text
+from merchants.api.transaction_request import examples, fields
 from merchants.api.transaction_request.errors import STATUSES
 
 Json = Mapping[str, Any]
@@ -28,6 +29,9 @@ _TEXT: Final[Json] = {"type": "string"}
 _AMOUNT: Final[Json] = {"type": "number", "description": "exact decimals"}
 _MOMENT: Final[Json] = {"type": "integer", "format": "int64", "description": "UTC milliseconds"}
 _MAYBE_MOMENT: Final[Json] = {**_MOMENT, "nullable": True}
+_REGISTERED: Final[Json] = {
+    **_MAYBE_MOMENT, "minimum": fields.MILLISECONDS_MIN, "maximum": fields.MILLISECONDS_MAX - 1,
+}  # fmt: skip
 _FIAT: Final[Json] = {"type": "string", "enum": ["CNY", "HKD"]}
 _ASKED: Final[Json] = {
     "type": "string",
@@ -36,22 +40,20 @@ _ASKED: Final[Json] = {
 }
 _ASKED_AMOUNT: Final[Json] = {
     "oneOf": [
-        {"type": "number", "exclusiveMinimum": 0},
-        {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"},
+        {"type": "number", "minimum": 1e-18},
+        {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$"},
     ],
-    "description": "a JSON number, or its digits as text",
+    "description": "above 0: a JSON number, or its digits as text",
 }
-
-
-def _text(length_max: int, words: str = "") -> Json:
-    return {"type": "string", "maxLength": length_max, **({"description": words} if words else {})}
 
 
 def _object(required: list[str], **properties: Json) -> Json:
     return {"type": "object", "required": required, "properties": properties}
 
 
-_CLIENT: Final[Json] = _object(["realName"], realName=_text(64), registeredAt=_MOMENT)
+_CLIENT: Final[Json] = _object(
+    ["realName"], realName=text(fields.NAME_LENGTH_MAX, required=True), registeredAt=_REGISTERED
+)
 _ORDER: Final[Mapping[str, Json]] = {
     "requestCode": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     "tradeType": {"type": "string", "enum": ["Deposit", "Withdraw"]},
@@ -98,6 +100,8 @@ def _envelope(**further: Json) -> Json:
     )
 
 
+# The three headers prove together who calls.
+PROOF: Final[Mapping[str, list[str]]] = {"access_key": [], "timestamp": [], "signature": []}
 _REFUSED: Final[Json] = _object(
     ["data", "isSuccess", "statusCode", "message", "version"],
     data={"type": "object", "nullable": True},
@@ -115,9 +119,11 @@ _DEPOSIT: Final[Json] = _object(
     depositCurrency=_ASKED,
     fiatCurrency=_FIAT,
     depositAmount=_ASKED_AMOUNT,
-    merchantOrderNo=_text(100, "your order number, unique"),
-    webhookUrl=_text(200),
-    language={"type": "string", "enum": ["en", "zh_CN", "zh_TW"], "default": "en"},
+    merchantOrderNo=shapes.order_number(fields.ORDER_NUMBER_LENGTH_MAX),
+    webhookUrl=shapes.url(fields.URL_LENGTH_MAX, required=True),
+    language={
+        "type": "string", "enum": ["en", "zh_CN", "zh_TW", "", None], "nullable": True, "default": "en",
+    },
     paymentMethod=_object(
         ["method"],
         method={
@@ -143,23 +149,31 @@ _WITHDRAW: Final[Json] = _object(
     fiatCurrency=_FIAT,
     withdrawAmount=_ASKED_AMOUNT,
     bankCard=_object(
-        ["cardNumber", "bankName"], cardNumber=_text(64), bankName=_text(128), bankBranchName=_text(128)
+        ["cardNumber", "bankName"],
+        cardNumber=text(fields.CARD_LENGTH_MAX, required=True),
+        bankName=text(fields.BANK_LENGTH_MAX, required=True),
+        bankBranchName=text(fields.BANK_LENGTH_MAX),
     ),
-    requiresReview={"type": "boolean", "default": False, "description": "adds a review, never removes one"},
-    merchantOrderNo=_text(100, "your order number, unique"),
-    webhookUrl=_text(200),
+    requiresReview={
+        "type": "boolean",
+        "nullable": True,
+        "default": False,
+        "description": "adds a review, never removes one",
+    },
+    merchantOrderNo=shapes.order_number(fields.ORDER_NUMBER_LENGTH_MAX),
+    webhookUrl=shapes.url(fields.URL_LENGTH_MAX, required=True),
 )
 _HEADERS: Final = [
     OpenApiParameter(
-        "access_key", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        "access_key", {"type": "string", "pattern": "^[!-~]+$"}, OpenApiParameter.HEADER, required=True,
         description="your access key; `access-key` is taken too",
     ),
     OpenApiParameter(
-        "timestamp", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        "timestamp", {"type": "string", "pattern": "^[0-9]{12,15}$"}, OpenApiParameter.HEADER, required=True,
         description="UTC milliseconds, ± 300 s of our clock",
     ),
     OpenApiParameter(
-        "signature", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True,
+        "signature", {"type": "string", "pattern": "^[0-9A-F]{64}$"}, OpenApiParameter.HEADER, required=True,
         description="HMAC-SHA256 of `{access_key}_{timestamp}` with your secret key, upper-case hex",
     ),
 ]  # fmt: skip
@@ -175,7 +189,8 @@ def _operation(
     request: Json | None = None,
     parameters: list[OpenApiParameter] | None = None,
 ) -> Decorator:
-    codes = sorted(set(STATUSES.values()))
+    # Beside those of the table: another method, a body that is too large, one that is not JSON.
+    codes = sorted({*STATUSES.values(), 405, 413, 415})
     samples = [OpenApiExample("Answer", value=dict(example), response_only=True, status_codes=["200"])]
     if sent is not None:
         samples.append(OpenApiExample("Request", value=dict(sent), request_only=True))
@@ -189,7 +204,7 @@ def _operation(
         },
         examples=samples,
         parameters=[*_HEADERS, *(parameters or [])],
-        auth=[],
+        auth=[PROOF],  # type: ignore[list-item]
         tags=["Orders"],
     )
 
@@ -200,9 +215,15 @@ read = _operation(
     _envelope(),
     example=examples.FOUND,
     parameters=[
-        OpenApiParameter("requestCode", OpenApiTypes.STR, description="our code of the order"),
         OpenApiParameter(
-            "merchantOrderNo", OpenApiTypes.STR, description="your number; at least one of both"
+            "requestCode",
+            {"type": "string", "pattern": "^([0-9a-f]{32})?$"},
+            description="our code of the order",
+        ),
+        OpenApiParameter(
+            "merchantOrderNo",
+            {"type": "string", "pattern": characters.TEXT_PATTERN},
+            description="your number; at least one of both",
         ),
     ],
 )
