@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock format lint types contracts migrations
+.PHONY: help run test check bench fuzz lock format lint types contracts migrations
 
 # Any Python from 3.11 on; everything else comes with `make run` and `make test`.
 PYTHON ?= python3
@@ -10,6 +10,7 @@ READ_ONLY := env DIAMONDPAY_ENV=test
 TEST_PROCESSES ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,10 @@ migrations: ## Check that every change of a model has its migration
 
 bench: ## Measure; never part of the tests (BENCH_ARGS narrows it)
 	@$(SETUP) --dev && $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+fuzz: ## Send more than 20,000 hostile calls to every API, some half an hour (FUZZ_ARGS="--fuzz-seed 7" makes others)
+	@$(SETUP) --dev && $(BIN)/python -m pytest tests/fuzz -p no:randomly --fuzz-examples 1300 --fuzz-sequences 100 \
+		--fuzz-cases-min 20000 $(FUZZ_ARGS)
 
 lock: ## Renew the requirement files from their .in files (make lock UPGRADE=1 takes the newest)
 	@$(SETUP) --dev
