@@ -96,7 +96,7 @@ def ambiguous_parameter(params: Mapping[str, object], known_names: Collection[st
             return name
         if name in UNSIGNED:
             continue
-        if any(_has_control(text) or any(mark in text for mark in marks) for text in _texts(value)):
+        if any(_has_control(text) or any(mark in text for mark in marks) for text in texts(value)):
             return name
     return None
 
@@ -219,16 +219,17 @@ def _compact(value: object) -> str:
     raise TypeError(f"a {type(value).__name__} has no text as sent")
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts(value: object) -> Iterator[str]:
+    """Yield every text within a value, the names of members too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, tuple)):
         for member in value:
-            yield from _texts(member)
+            yield from texts(member)
     elif isinstance(value, Mapping):
         for name, member in value.items():
             yield str(name)
-            yield from _texts(member)
+            yield from texts(member)
 
 
 def _has_control(text: str) -> bool:

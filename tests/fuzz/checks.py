@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import requests
 import schemathesis
 from schemathesis import auths
 from schemathesis.checks import CheckContext
-from schemathesis.core.failures import Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case as AnyCase
 from schemathesis.hooks import HookContext
@@ -51,6 +52,8 @@ _KNOWN_TO_THE_BOOK = (
     "is later than create_time__lte",
     "There is no such chain, or it is closed.",
     "The service is in another currency.",
+    # A text of blanks alone, where a service wants more of a party than the API does.
+    "This service requires it.",
     "the order was made without an address to notify",
 )
 # A case of an operation of whatever schema.
@@ -147,7 +150,12 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
-    """Let valid data be refused as malformed where only the book can know that it is wrong."""
+    """Let valid data be refused as malformed where only the book can know that it is wrong.
+
+    Let a parameter pass that was made wrong and is sent as nothing, which says the same as leaving it out.
+    """
+    if isinstance(failure, AcceptedNegativeData):
+        return re.search(r"[?&][a-z_]+=(&|$)", str(response.request.url)) is None
     if not isinstance(failure, RejectedPositiveData):
         return True
     return not any(words in response.content.decode() for words in _KNOWN_TO_THE_BOOK)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import jsonschema_rs
 
@@ -209,7 +209,8 @@ class Fitting:
         path = parts.path
         for name in ("payment_cl_id", "payout_cl_id"):
             head, mark, _rest = template.partition(f"{{{name}}}")
-            if is_hit and mark and path.startswith(head) and "/" not in path[len(head) :]:
+            is_one = mark and path.startswith(head) and "/" not in path[len(head) :]
+            if is_hit and is_one and self._is_number(name, unquote(path[len(head) :]), [name], schemas):
                 path = head + quote(numbers[name], safe="")
         text = urlencode(fresh) if fresh != query else parts.query
         return urlunsplit((parts.scheme, parts.netloc, path, text, ""))
@@ -266,7 +267,7 @@ def without_oddities(body: dict[str, Any], schema: Mapping[str, Any]) -> None:
         if (
             not name
             or is_ambiguous
-            or "\\u" in texts
+            or "\\" in texts
             or _LONG.search(texts)
             or re.search(r"[\[{].*[\[{]", texts)
         ):

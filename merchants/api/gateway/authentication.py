@@ -147,7 +147,8 @@ def _refuse_ambiguity(params: Mapping[str, object], known_names: Collection[str]
     if name is None:
         return
     shown = name[:64] if name.isprintable() else name[:64].encode("ascii", "backslashreplace").decode()
-    control = next((c for c in str(params[name]) if unicodedata.category(c) == "Cc"), None)
+    texts = "".join(signing.texts(params[name]))
+    control = next((c for c in texts if unicodedata.category(c) == "Cc"), None)
     if control is not None:
         reason = format_lazy(_("contains the character U+{code}"), code=f"{ord(control):04X}")
     else:

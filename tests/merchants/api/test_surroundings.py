@@ -53,6 +53,19 @@ def test_a_refused_method_is_answered_with_those_that_there_are(
     assert response["Allow"] == methods
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gateway/api/v2/payments/a%0Ab", "/gateway/api/v2/payouts/%0A", "/gateway/api/x%0Ay",
+        "/api/v2/merchant/x%0Ay", "/payment/x%0Ay", "/conf/%0A",
+    ],
+)  # fmt: skip
+def test_an_address_with_a_line_break_is_answered_by_its_api(db: None, path: str) -> None:
+    response = Client().get(path)
+    assert response["content-type"] == "application/json;charset=utf-8"
+    assert response.status_code == (200 if path.startswith("/gateway") else 404)
+
+
 @pytest.mark.parametrize("api", APIS)
 def test_every_operation_of_a_document_can_be_read_by_others(api: str) -> None:
     found = list(schemathesis.openapi.from_dict(api_files.current(api)).get_all_operations())

@@ -272,3 +272,14 @@ def test_a_sign_type_that_is_nothing_of_its_kind_is_not_taken_for_absent(
     signed = {**md5_caller.signed(md5_caller.payment()), "sign_type": value}
     answer = md5_caller.send("/v1/payments", json.dumps(signed))
     assert answer == {"error_code": "0002", "error_msg": "sign_type: must be MD5 or HMAC-SHA256"}
+
+
+def test_a_control_character_within_an_array_is_named(caller: Caller) -> None:
+    params = {
+        **caller.payment(),
+        "last_numbers": ["123", "4\f5"],
+        "sign_type": "HMAC-SHA256",
+        "sign": "0" * 64,
+    }
+    answer = caller.send("/v1/payments", json.dumps(params))
+    assert answer == {"error_code": "0002", "error_msg": "last_numbers: contains the character U+000C"}
