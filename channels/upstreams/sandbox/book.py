@@ -7,15 +7,14 @@ said. One connection behind one lock: the sandbox is one process, and SQLite has
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 
 from channels.upstreams.sandbox import wire
 from channels.upstreams.sandbox.behaviour import Behaviour, Mode
+from channels.upstreams.sandbox.sqlite_file import SqliteFile
 
 SCHEMA = Path(__file__).with_name("book.sql")
 
@@ -73,37 +72,13 @@ _ORDER_COLUMNS = ", ".join(field.name for field in fields(Order))
 _CALLBACK_COLUMNS = ", ".join(field.name for field in fields(Callback))
 
 
-class Book:
+class Book(SqliteFile):
     """All reads and writes of the file. Methods may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file, and take up the callbacks that a killed process had in hand."""
-        self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(SCHEMA.read_text())
+        super().__init__(path, schema=SCHEMA)
         self._connection.execute("UPDATE callbacks SET is_in_hand = 0")
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
 
     def _orders(self, condition: str, *values: object) -> list[Order]:
         rows = self._rows(f"SELECT {_ORDER_COLUMNS} FROM orders {condition}", *values)  # noqa: S608

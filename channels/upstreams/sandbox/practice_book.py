@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from channels.upstreams.sandbox import practice
+from channels.upstreams.sandbox.sqlite_file import SqliteFile
 
 SCHEMA = Path(__file__).with_name("practice.sql")
 _NO_PARENT = "0x" + 64 * "0"
@@ -50,17 +48,13 @@ class Block:
 _COLUMNS = ", ".join(field.name for field in fields(Sent))
 
 
-class PracticeBook:
+class PracticeBook(SqliteFile):
     """All reads and writes of the file. Methods may be called from any thread."""
 
     def __init__(self, path: Path, *, read_clock: Callable[[], float] = time.time) -> None:
         """Open or make the file, and go on with the block after the last that was told."""
         self._read_clock = read_clock
-        self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(SCHEMA.read_text())
+        super().__init__(path, schema=SCHEMA)
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO chain VALUES (1, ?, -1)", (secrets.token_hex(16),))
             seed, head = connection.execute("SELECT seed, head FROM chain").fetchone()
@@ -71,29 +65,10 @@ class PracticeBook:
                 "INSERT OR REPLACE INTO sittings VALUES (?, ?)", (self._first, self._started_at)
             )
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
     def _sent(self, condition: str, *values: object) -> list[Sent]:
-        with self._lock:
-            rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM transfers {condition}",  # noqa: S608 - our own names
-                values,
-            ).fetchall()
-        return [Sent(*row) for row in rows]
+        rows = self._rows(f"SELECT {_COLUMNS} FROM transfers {condition}", *values)  # noqa: S608 - our names
+        # The columns of a row are the fields of the class.
+        return [Sent(*row) for row in rows]  # type: ignore[arg-type]
 
     def head(self) -> int:
         """Return the newest block's number, and keep that it was told."""
