@@ -102,7 +102,7 @@ def test_what_cannot_be_meant_gets_words_and_no_rows(boss: User, query: str, wor
 
 def test_the_canonical_address_and_the_chips_say_what_is_asked(boss: User) -> None:
     acme = book.merchant("Acme").merchant
-    query = f"status=3&status=1&merchant={acme.pk.lower()}&amount_min=010&created=7d".replace("010", "10.50")
+    query = f"status=3&status=1&merchant={acme.pk.lower()}&amount_min=10.50&created=7d"
     found = read(query, boss)
     assert found.query == f"created=7d&merchant={acme.pk}&status=1&status=3&amount_min=10.5"
     assert [(chip.label, chip.value) for chip in found.chips] == [
