@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 DIGITS_MAX = 38
 DECIMALS_MAX = 18
+# What a page writes of a currency of more decimals, unless the amount has more: eighteen of ether fill a line.
+DECIMALS_SHOWN = 8
 _INTEGER_LIMIT = Decimal(10) ** (DIGITS_MAX - DECIMALS_MAX)
 # Wide enough for a 38-digit number shifted by 38 places.
 _WIDE = Context(prec=2 * DIGITS_MAX + 2, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
@@ -174,6 +176,7 @@ def parse_plain(text: str) -> Decimal:
 def render(amount: Decimal, exponent: int) -> str:
     """Return the amount for reading, such as `1,250.50`.
 
-    Shows `exponent` decimals, and more when the amount has more: a page must never hide a digit.
+    Shows `exponent` decimals, of a currency with more than eight eight of them, and more when the amount has
+    more: a page must never hide a digit.
     """
-    return f"{amount:,.{max(exponent, decimals_used(amount))}f}"
+    return f"{amount:,.{max(min(exponent, DECIMALS_SHOWN), decimals_used(amount))}f}"

@@ -111,6 +111,9 @@ def test_render_separates_thousands_and_hides_no_digit() -> None:
     assert money.render(Decimal("1234567.12345678"), 2) == "1,234,567.12345678"
     assert money.render(Decimal("-1234567"), 0) == "-1,234,567"
     assert money.render(Decimal("0E-18"), 2) == "0.00"
+    assert money.render(Decimal("0.020000000000000000"), 18) == "0.02000000"
+    assert money.render(Decimal("0.020000000000000001"), 18) == "0.020000000000000001"
+    assert money.render(Decimal("0E-18"), 18) == "0.00000000"
     assert (
         money.render(Decimal("12345678901234567890.123456789012345678"), 2)
         == "12,345,678,901,234,567,890.123456789012345678"
