@@ -34,11 +34,11 @@ from diamondpay.lib.spreadsheet import upload_kinds
 from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantService
-from operations import batch_view
+from operations import batch_view, create_offer
 from operations.batches import acts, checking, results, returned, rights, template
 from operations.batches.models import BatchPayout
 
-_MERCHANTS_MAX = 1000
+_MERCHANTS_FOUND_MAX = 50
 _FAULTS_SHOWN_MAX = 500
 _BATCHES_SHOWN_MAX = 50
 
@@ -48,6 +48,9 @@ class Chosen:
     """What the form stands at: whose payouts, of which service, from which wallet; and what is wrong."""
 
     merchants: list[Merchant]
+    # Of many merchants: those whose id or name begins with what was typed, instead of all to choose from.
+    has_more_merchants: bool = False
+    typed: str = ""
     merchant: Merchant | None = None
     services: list[MerchantService] = field(default_factory=list)
     terms: MerchantService | None = None
@@ -80,7 +83,9 @@ def page(request: HttpRequest) -> HttpResponseBase:
         "rows_max": template.ROWS_MAX,
         **outcome,
     }
-    is_wrong = is_upload or bool(chosen.complaints)
+    # While a merchant is being typed the form comes again and again; htmx shows only what is answered 200.
+    is_typing = "HX-Request" in request.headers
+    is_wrong = is_upload or (bool(chosen.complaints) and not is_typing)
     return TemplateResponse(request, "admin/batches/new.html", context, status=422 if is_wrong else 200)
 
 
@@ -91,13 +96,17 @@ def _newest(user: User) -> list[BatchPayout]:
 
 def _chosen(user: User, sent: Any) -> Chosen:
     """Return what the address or form chooses, within what the user may choose."""
-    chosen = Chosen(merchants=list(rights.merchants_for(user)[:_MERCHANTS_MAX]))
-    wanted = sent.get("merchant", "")
-    by_id = {merchant.pk: merchant for merchant in chosen.merchants}
-    chosen.merchant = by_id.get(wanted)
+    allowed = rights.merchants_for(user)
+    chosen = Chosen(merchants=list(allowed[: create_offer.MERCHANT_CHOICE_MAX + 1]))
+    chosen.has_more_merchants = len(chosen.merchants) > create_offer.MERCHANT_CHOICE_MAX
+    wanted = chosen.typed = sent.get("merchant", "").strip()
+    if wanted.isprintable():
+        chosen.merchant = allowed.filter(pk=wanted.upper()).first()
     if not wanted and len(chosen.merchants) == 1:
         chosen.merchant = chosen.merchants[0]
     if chosen.merchant is None:
+        if chosen.has_more_merchants:
+            chosen.merchants = list(create_offer.beginning_with(allowed, wanted)[:_MERCHANTS_FOUND_MAX])
         if wanted:
             chosen.complaints["merchant"] = _t("Choose a merchant of the list.")
         return chosen

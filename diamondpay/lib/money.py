@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 DIGITS_MAX = 38
 DECIMALS_MAX = 18
-# What a page writes of a currency of more decimals, unless the amount has more: eighteen of ether fill a line.
+# What a page writes of a currency with more decimals, unless the amount has more: ether has eighteen.
 DECIMALS_SHOWN = 8
 _INTEGER_LIMIT = Decimal(10) ** (DIGITS_MAX - DECIMALS_MAX)
 # Wide enough for a 38-digit number shifted by 38 places.

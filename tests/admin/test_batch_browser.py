@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from merchants.registration import Registered
+from operations import create_offer
 from operations.batches import placing
 from operations.batches.models import BatchPayout
 from records.models import Payout
@@ -50,6 +51,29 @@ def filled(template: Path, rows: list[Any], target: Path) -> Path:
         made.worksheets[0].append([number, amount, "", name, account])
     made.save(target)
     return target
+
+
+def test_of_very_many_merchants_one_is_found_by_typing(
+    browser: Browser, live_server: LiveServer, acme: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.merchant("Rival")
+    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    with chromium.visit(browser, live_server.url) as visit:
+        page = visit.page
+        visit.sign_in("maker")
+        visit.open("/OperationBatchPayout")
+        page.focus("#batch-merchant")
+        page.keyboard.type("acm")
+        expect(page.locator("#batch-merchants option")).to_have_count(1)
+        assert page.get_attribute("#batch-merchants option", "value") == acme.merchant.pk
+        page.fill("#batch-merchant", "PF9999")
+        page.keyboard.press("Tab")
+        expect(page.locator("#batch-form")).to_contain_text("Choose a merchant of the list.")
+        page.fill("#batch-merchant", acme.merchant.pk)
+        page.keyboard.press("Tab")
+        expect(page.locator("#batch-wallet")).to_contain_text("100,000.00 CNY")
+        expect(page.locator("#batch-form")).to_contain_text("Acme")
+        assert visit.complaints == []
 
 
 def test_a_person_takes_the_template_mends_the_file_confirms_and_takes_the_result(

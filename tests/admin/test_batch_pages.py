@@ -12,6 +12,7 @@ from django.test import Client
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow, User
 from merchants.registration import Registered
+from operations import create_offer
 from operations.batches import acts, placing
 from operations.batches.models import BatchPayout
 from records.models import Payout
@@ -272,3 +273,19 @@ def test_a_batch_of_which_the_balance_was_spent_is_not_confirmed(
     batch.refresh_from_db()
     assert (batch.state, balances(owner)[1]) == ("prepared", Decimal("50150"))
     acts.discard(batch_pk=batch.pk, user=signed_in, address=None, now=clock.now())
+
+
+def test_more_merchants_than_fit_are_found_by_typing(
+    client: Client, signed_in: User, owner: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.merchant("Rival")
+    book.merchant("Acme Two")
+    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    page: Any = client.get(PAGE, {"merchant": "acme"}, headers={"HX-Request": "true"})
+    assert (page.status_code, b"<datalist" in page.content) == (200, True)
+    assert [row.name for row in page.context["chosen"].merchants] == ["Acme", "Acme Two"]
+    assert client.get(PAGE, {"merchant": "acme"}).status_code == 422
+    chosen: Any = client.get(PAGE, {"merchant": f" {owner.merchant.pk.lower()} "})
+    assert (chosen.status_code, chosen.context["chosen"].merchant) == (200, owner.merchant)
+    assert posted(client, owner, xlsx(HEAD, good(1))).status_code == 302
+    assert BatchPayout.objects.get().merchant == owner.merchant
