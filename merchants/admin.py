@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import path, reverse
@@ -19,7 +20,7 @@ from diamondpay.lib.admin_list import Key
 from diamondpay.lib.admin_terms import IN_FORCE, InForce, TermsAdmin, TermsInline, in_force_since
 from diamondpay.lib.filter_kinds import Flag, Related, Several
 from diamondpay.models import User
-from merchants import admin_calls, admin_forms, admin_keys, admin_own, debug, imports
+from merchants import admin_calls, admin_forms, admin_keys, admin_own, debug, imports, queries
 from merchants.models import (
     AllowedAddress,
     Credential,
@@ -59,6 +60,19 @@ _KEY_COLUMNS = (
     _credential.full_moment("ends_at"),
     _credential.full_moment("last_used_at"),
 )
+
+
+class TypedMerchant:
+    """A form on which the merchant is typed as a number where there are too many to scroll through."""
+
+    admin_site: admin.AdminSite
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Give the merchant a line to type in, with a way to look it up, instead of ten thousand choices."""
+        few = queries.CHOICE_MAX
+        if db_field.name == "merchant" and Merchant.objects.all()[: few + 1].count() > few:
+            kwargs["widget"] = ForeignKeyRawIdWidget(db_field.remote_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
 class MerchantServiceInline(TermsInline):
@@ -172,7 +186,7 @@ _merchant_service = Columns(MerchantService)
 
 
 @admin.register(MerchantService)
-class MerchantServiceAdmin(TermsAdmin):
+class MerchantServiceAdmin(TypedMerchant, TermsAdmin):
     """The activated services of all merchants."""
 
     form = admin_forms.MerchantServiceForm
@@ -212,7 +226,7 @@ _wallet = Columns(MerchantChannel)
 
 
 @admin.register(MerchantChannel)
-class MerchantChannelAdmin(AuditedAdmin):
+class MerchantChannelAdmin(TypedMerchant, AuditedAdmin):
     """Wallets with their service boundaries. No balances here: those are pages of the records."""
 
     form = admin_forms.WalletForm
@@ -293,7 +307,7 @@ class CredentialAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AllowedAddress)
-class AllowedAddressAdmin(AuditedAdmin):
+class AllowedAddressAdmin(TypedMerchant, AuditedAdmin):
     """The allow-lists of all merchants."""
 
     form = admin_forms.AllowedAddressForm
@@ -303,7 +317,7 @@ class AllowedAddressAdmin(AuditedAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(AuditedAdmin):
+class MembershipAdmin(TypedMerchant, AuditedAdmin):
     """Which users act for which merchant; a user with any membership sees nothing else."""
 
     list_display = ("id", "user", "merchant_id")

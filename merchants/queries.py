@@ -7,6 +7,8 @@ from channels.models import Currency, Service
 from diamondpay.lib import errors, sql
 from merchants.models import Merchant, MerchantChannel, MerchantService
 
+# More merchants than this are found by typing, not by scrolling.
+CHOICE_MAX = 200
 _TERMS = sql.Columns(MerchantService, table="terms")
 _SERVICE = sql.Columns(Service, table="service", at=_TERMS.end)
 _CURRENCY = sql.Columns(Currency, table="currency", at=_SERVICE.end)

@@ -16,13 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import ChannelService, Direction, Service
 from diamondpay.lib import errors
 from diamondpay.models import User
+from merchants import queries
 from merchants.models import Merchant, MerchantService
 from operations import limits, routing, service_options
 from records import filters, ledger
 
 Words = errors.Words
-# More merchants than this are found by typing, not by scrolling.
-MERCHANT_CHOICE_MAX = 200
+MERCHANT_CHOICE_MAX = queries.CHOICE_MAX
 _WITHOUT_WALLET_MAX = 50
 
 _PAYMENT_OWN = "operations.operation_payment_write"

@@ -11,6 +11,7 @@ from django.test import Client
 from channels import secrets
 from channels.models import Bank, Channel, ChannelService, RequiredField
 from diamondpay.models import AuditRow, User
+from merchants import queries
 from merchants.models import AllowedAddress, Merchant, MerchantChannel, MerchantService, ServiceBound
 from merchants.registration import Registered
 from tests import factories
@@ -282,3 +283,21 @@ def test_history_leads_to_the_objects_rows_of_the_audit_trail(
         "merchant.change",
         "merchant.create",
     ]
+
+
+def test_of_very_many_merchants_one_is_typed_and_not_chosen_from_a_list(
+    client: Client, acme: Registered, boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/admin/merchants/allowedaddress/add/"
+    assert '<select name="merchant"' in client.get(url).content.decode()
+    monkeypatch.setattr(queries, "CHOICE_MAX", 0)
+    shown = client.get(url).content.decode()
+    assert ('<select name="merchant"' in shown, '<input type="text" name="merchant"' in shown) == (
+        False,
+        True,
+    )
+    sent = {"network": "203.0.113.0/24", "note": "", "opened_as": ""}
+    refused = client.post(url, sent | {"merchant": "PF9999"})
+    assert (list(errors(refused)), AllowedAddress.objects.count()) == (["merchant"], 0)
+    assert client.post(url, sent | {"merchant": acme.merchant.pk}).status_code == 302
+    assert AllowedAddress.objects.get().merchant == acme.merchant
