@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from diamondpay_client import BankCard, RequestClient, webhook
 from tests.flows.conftest import MakeMerchant
 from tests.support.platform import Platform
 from tests.support.receiver import Merchant, Receiver
@@ -137,3 +138,31 @@ def test_a_withdrawal_travels_the_whole_road(platform: Platform, client: Client,
     assert client.gateway.get(f"/v2/payouts/{number}")["data"]["status"] == 3
     balances = "SELECT kind, balance FROM records_account WHERE merchant_channel_id = %s ORDER BY kind"
     assert platform.rows(balances, client.wallet) == [("available", Decimal(97)), ("frozen", Decimal(0))]
+
+
+def test_a_merchant_takes_money_and_pays_it_out_with_the_client_package(
+    platform: Platform, client: Client, receiver: Receiver
+) -> None:
+    receiver.answers = [(204, "")]
+    numbers = f"TEST_IN_{next(_numbers)}", f"TEST_OUT_{next(_numbers)}"
+    with RequestClient(url=client.url, access_key=client.access_key, secret_key=client.secret_key) as package:
+        made = package.create_deposit(
+            order_no=numbers[0], amount=Decimal("1234.56"), name="TEST_USER", webhook_url=receiver.url
+        )
+        query = "SELECT payment_id FROM records_payment WHERE merchant_order_no = %s"
+        platform.sandbox.pay(platform.one(query, numbers[0]))
+        platform.until(lambda: len(receiver.received) == 2, what="both webhooks of the deposit")
+        told = [webhook(headers=h, body=b, keys=[client.secret_key]) for h, b in receiver.received]
+        assert [one.is_finished for one in told] == [False, True]
+        assert (told[1].code, told[1].received_amount, told[1].fee) == (
+            made.code, Decimal("160.31"), Decimal("4.96"),
+        )  # fmt: skip
+        package.withdraw(
+            order_no=numbers[1], amount=747, name="TEST_USER", webhook_url=receiver.url,
+            card=BankCard(number="6216667451674374", bank_name="CCB", branch_name="Shanghai"),
+        )  # fmt: skip
+        platform.until(lambda: package.find(numbers[1]).is_finished, what="the withdrawal to be paid")
+        paid = package.find(numbers[1])
+        assert (paid.is_withdrawal, paid.transaction_amount, paid.fee, paid.received_amount) == (
+            True, Decimal(100), Decimal(3), Decimal(747),
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A merchant's end of the DiamondPay gateway API, and of the payment-detail API."""
+"""A merchant's end of the three DiamondPay APIs, a client for each."""
 
 from __future__ import annotations
 
@@ -25,9 +25,18 @@ from diamondpay_client.models import (
     PayoutStatus,
 )
 from diamondpay_client.notifications import notification
+from diamondpay_client.transaction import (
+    BankCard,
+    PaymentMethod,
+    RequestClient,
+    RequestStatus,
+    TransactionRequest,
+    webhook,
+)
 
 __all__ = [
     "Balance",
+    "BankCard",
     "Chain",
     "ChainCurrency",
     "Client",
@@ -42,11 +51,16 @@ __all__ = [
     "OutcomeUnknown",
     "Page",
     "PaymentDetail",
+    "PaymentMethod",
     "PaymentStatus",
     "Payout",
     "PayoutStatus",
     "Refused",
+    "RequestClient",
+    "RequestStatus",
     "SignatureInvalid",
+    "TransactionRequest",
     "callback",
     "notification",
+    "webhook",
 ]

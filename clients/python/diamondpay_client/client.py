@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from diamondpay_client import reading, signing
+from diamondpay_client.connection import Connection, json_object
 from diamondpay_client.errors import OutcomeUnknown, Refused, SignatureInvalid
 from diamondpay_client.models import Balance, CreatedDeposit, CreatedPayout, Deposit, Page, Payout
 
@@ -30,7 +30,7 @@ class _Unsure(OutcomeUnknown):
         super().__init__(reason)
 
 
-class Client:
+class Client(Connection):
     """One merchant's connection. Thread-safe as httpx is; close it, or use it as a context.
 
     `repeats`: how often a create call is sent again, with the same content, while its outcome is unknown.
@@ -50,6 +50,7 @@ class Client:
         timeout_seconds: float = 30.0,
         http: httpx.Client | None = None,
     ) -> None:
+        super().__init__(timeout_seconds=timeout_seconds, http=http)
         self._base = f"{url.rstrip('/')}/gateway/api"
         self._platform_id = platform_id
         self._key = platform_key
@@ -57,21 +58,6 @@ class Client:
         self._sign_type = sign_type
         self._repeats = repeats
         self._wait_seconds = wait_seconds
-        self._owns_http = http is None
-        self._http = http or httpx.Client(timeout=timeout_seconds)
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection, unless it was given."""
-        if self._owns_http:
-            self._http.close()
 
     def create_deposit(
         self,
@@ -208,7 +194,7 @@ class Client:
             answer = self._http.request(method, self._base + path, **options)
         except httpx.TransportError as fault:
             raise _Unsure(f"no answer: {type(fault).__name__}", wait_seconds=self._wait_seconds) from fault
-        content = _json(answer)
+        content = json_object(answer.content)
         code = content.get("error_code")
         if answer.status_code == httpx.codes.OK and code == _SUCCESS and "data" in content:
             return content
@@ -220,15 +206,6 @@ class Client:
     def _wait_of(self, answer: httpx.Response) -> float:
         given = answer.headers.get("Retry-After", "")
         return float(given) if given.isascii() and given.isdigit() else self._wait_seconds
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    """Return the JSON object of an answer; an empty one where it holds none."""
-    try:
-        found = answer.json()
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _object(answer: Mapping[str, Any]) -> dict[str, Any]:

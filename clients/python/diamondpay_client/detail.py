@@ -10,13 +10,13 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
 from diamondpay_client import reading
+from diamondpay_client.connection import Connection, is_signed_answer, json_object
 from diamondpay_client.errors import OutcomeUnknown, Refused, SignatureInvalid
 
 TOLERANCE_SECONDS: Final = 300
@@ -101,7 +101,7 @@ def signature(*, secret: str, timestamp: str, method: str, path: str, body: byte
     return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
 
 
-class DetailClient:
+class DetailClient(Connection):
     """One merchant's connection to the payment-detail API; close it, or use it as a context.
 
     `http` replaces the connection, for proxies, certificates or tests; the caller closes it.
@@ -116,24 +116,10 @@ class DetailClient:
         timeout_seconds: float = 30.0,
         http: httpx.Client | None = None,
     ) -> None:
+        super().__init__(timeout_seconds=timeout_seconds, http=http)
         self._base = url.rstrip("/")
         self._key = key
         self._secret = secret
-        self._owns_http = http is None
-        self._http = http or httpx.Client(timeout=timeout_seconds)
-
-    def __enter__(self) -> DetailClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection, unless it was given."""
-        if self._owns_http:
-            self._http.close()
 
     def create(
         self,
@@ -223,23 +209,20 @@ class DetailClient:
     def _call(self, method: str, path: str, body: bytes = b"") -> object:
         moment = str(int(time.time()))
         signed_path = urlsplit(self._base).path + path
-        headers = {
-            "X-PAY-KEY": self._key,
-            "X-PAY-TIMESTAMP": moment,
-            "X-PAY-SIGN": signature(
-                secret=self._secret, timestamp=moment, method=method, path=signed_path, body=body
-            ),
-        }
+        signed = signature(secret=self._secret, timestamp=moment, method=method, path=signed_path, body=body)
+        headers = {"X-PAY-KEY": self._key, "X-PAY-TIMESTAMP": moment, "X-PAY-SIGN": signed}
         if body:
             headers["Content-Type"] = "application/json"
         try:
             answer = self._http.request(method, self._base + path, content=body or None, headers=headers)
         except httpx.TransportError as fault:
             raise OutcomeUnknown(f"no answer: {type(fault).__name__}") from fault
-        content = _object(answer.content)
+        content = json_object(answer.content)
         code = content.get("code")
         data = content.get("data")
         if answer.status_code == code == httpx.codes.OK and isinstance(data, dict | list):
+            if not is_signed_answer(answer, secret=self._secret, signature=signed):
+                raise OutcomeUnknown("the answer is not signed as ours")
             return data
         if answer.status_code == code and code in _REFUSALS:
             raise Refused(str(code), str(content.get("description", "")))
@@ -265,7 +248,7 @@ def callback(
     if abs((time.time() if now is None else now) - int(moment)) > TOLERANCE_SECONDS:
         raise SignatureInvalid("the callback is older than five minutes, or from the future")
     try:
-        return _detail(_object(body))
+        return _detail(json_object(body))
     except OutcomeUnknown as fault:
         raise SignatureInvalid("the callback cannot be read") from fault
 
@@ -306,12 +289,3 @@ def _object_in(found: object) -> Json:
     if not isinstance(found, dict):
         raise OutcomeUnknown("the answer is no object")
     return found
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; an empty one where there is none."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -8,7 +8,7 @@ class DiamondPayError(Exception):
 
 
 class Refused(DiamondPayError):
-    """The API said no: `code` of four digits, `message` in words. Nothing was created."""
+    """The API said no, by a `code` of its own and a `message` in words. Nothing was created."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code

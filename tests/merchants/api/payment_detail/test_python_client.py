@@ -25,7 +25,7 @@ def client_of(caller: Caller, secret: str = "") -> package.DetailClient:
             request.method, request.url.raw_path.decode(), request.content,
             content_type=request.headers.get("content-type", ""), headers=dict(request.headers),
         )  # fmt: skip
-        return httpx.Response(answer.status_code, content=answer.content)
+        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
 
     return package.DetailClient(
         url="http://testserver", key=caller.key, secret=secret or caller.secret,
