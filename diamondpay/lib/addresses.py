@@ -1,5 +1,6 @@
 """Where a request comes from, and whether that is on a list."""
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 
@@ -46,6 +47,8 @@ def network(cidr: str, *, is_strict: bool = False) -> Network:
     return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_PREFIX))
 
 
+# The same few callers call again and again, and their networks are read with every call.
+@functools.lru_cache(maxsize=1024)
 def _parsed(text: str) -> Address | None:
     """Read an address as proxies write it: bare, `[v6]`, with a port; an IPv4-mapped IPv6 becomes IPv4."""
     text = text.strip().strip('"')

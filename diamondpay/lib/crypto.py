@@ -98,7 +98,7 @@ def keyed_hash(text: str, context: str) -> bytes:
     The context keeps equal texts in different columns apart, so nobody can join on them.
     """
     message = context.encode() + b"\x00" + normalise_account(text).encode()
-    return hmac.new(settings.HASH_KEY, message, hashlib.sha256).digest()
+    return hmac.digest(settings.HASH_KEY, message, "sha256")
 
 
 def normalise_account(text: str) -> str:
@@ -177,7 +177,7 @@ def seal_number(number: int, context: str) -> str:
     if not 0 <= number < 2**64:
         raise ValueError("the number does not fit 64 bits")
     block = _number_mark(context) + number.to_bytes(8, "big")
-    encryptor = _number_cipher(context).encryptor()
+    encryptor = _number_cipher(settings.HASH_KEY, context).encryptor()
     return (encryptor.update(block) + encryptor.finalize()).hex()
 
 
@@ -185,18 +185,20 @@ def open_number(code: str, context: str) -> int | None:
     """Return the number behind a code of `seal_number`, None for any other text."""
     if _CODE.fullmatch(code) is None:
         return None
-    decryptor = _number_cipher(context).decryptor()
+    decryptor = _number_cipher(settings.HASH_KEY, context).decryptor()
     block = decryptor.update(bytes.fromhex(code)) + decryptor.finalize()
     mark = _number_mark(context)
     return int.from_bytes(block[8:], "big") if hmac.compare_digest(block[:8], mark) else None
 
 
-def _number_cipher(context: str) -> Cipher[modes.ECB]:
-    key = hmac.new(settings.HASH_KEY, b"diamondpay number\x00" + context.encode(), hashlib.sha256).digest()
+@functools.lru_cache(maxsize=16)
+def _number_cipher(hash_key: bytes, context: str) -> Cipher[modes.ECB]:
+    key = hmac.digest(hash_key, b"diamondpay number\x00" + context.encode(), "sha256")
     # Exactly one block, so there is no second one in which a pattern could show.
     return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
 
 
+@functools.lru_cache(maxsize=16)
 def _number_mark(context: str) -> bytes:
     return hashlib.sha256(context.encode()).digest()[:8]
 

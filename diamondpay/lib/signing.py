@@ -106,7 +106,7 @@ def access_signature(*, access_key: str, secret_key: str, timestamp: str) -> str
     if not secret_key:
         raise ValueError("a secret key must not be empty")
     message = f"{access_key}_{timestamp}".encode()
-    return hmac.new(secret_key.encode(), message, hashlib.sha256).hexdigest().upper()
+    return hmac.digest(secret_key.encode(), message, "sha256").hex().upper()
 
 
 def verify_access(*, access_key: str, secret_key: str, timestamp: str, signature: object) -> bool:
@@ -150,7 +150,7 @@ def answer_signature(*, secret: str, call: str, status: int, body: bytes) -> str
     `call` is what was unique in the call: its signature, or the name that it gave itself.
     """
     message = f"{call}_{status}_".encode() + body
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().upper()
+    return hmac.digest(secret.encode(), message, "sha256").hex().upper()
 
 
 def webhook_headers(*, secret: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
