@@ -113,15 +113,15 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "diamondpay.policy.PolicyMiddleware",
     "diamondpay.health.HealthMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "diamondpay.pages_only.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "diamondpay.people.middleware.SignInMiddleware",
-    "diamondpay.people.middleware.RefusalMiddleware",
+    "diamondpay.pages_only.AuthenticationMiddleware",
+    "diamondpay.pages_only.MessageMiddleware",
+    "diamondpay.pages_only.SignInMiddleware",
+    "diamondpay.pages_only.RefusalMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "diamondpay.pages_only.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "diamondpay.urls"

@@ -25,13 +25,14 @@ def _leads_to(route: str, url_name: str) -> URLPattern:
 
 
 urlpatterns = [
+    # What is called most is found first.
+    path("gateway/", include("merchants.api.gateway.urls")),
+    path("api/v2/merchant/", include("merchants.api.transaction_request.urls")),
+    path("", include("merchants.api.payment_detail.urls")),
     _leads_to("", "admin:index"),
     *(_leads_to(route, url_name) for route, url_name in SHORT_PATHS.items()),
     path("admin/", admin.site.urls),
     path("", include("records.urls")),
-    path("gateway/", include("merchants.api.gateway.urls")),
-    path("api/v2/merchant/", include("merchants.api.transaction_request.urls")),
-    path("", include("merchants.api.payment_detail.urls")),
     path("docs/", include("merchants.api.docs.urls")),
     path("docs/api/", include("merchants.api.gateway.docs")),
     path("docs/api/transaction-request/", include("merchants.api.transaction_request.docs")),

@@ -6,6 +6,7 @@ secret is kept encrypted because signatures must be computed with it, the token 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ PUBLIC_ID_LENGTH_MAX = 64
 OVERLAP_SECONDS = 24 * 3600
 OVERLAP_SECONDS_MAX = 30 * 24 * 3600
 ALL_SCOPES = tuple(Credential.Scope)
+_OPENED = "_opened_secret"
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 _CREDENTIAL = sql.Columns(Credential, table="credential", at=2)
@@ -37,7 +39,7 @@ _MERCHANT = sql.Columns(Merchant, table="merchant", at=_CREDENTIAL.end)
 _CALLER = f"""
     SELECT clock.now,
         ARRAY(SELECT network FROM merchants_allowedaddress WHERE merchant_id = merchant.id),
-        {_CREDENTIAL}, {_MERCHANT}
+        {_CREDENTIAL}, {_MERCHANT} {{columns}}
     FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS clock
 """  # noqa: S608 - our own names
 _CALLER_BY_ID = (
@@ -94,12 +96,14 @@ class Caller:
     """Whoever calls, as the database knew it at one moment.
 
     `credentials` are the live ones, the newest first; `networks` the list of whence the merchant may call.
+    `beside` are the columns of what was read beside, all of them None where it found nothing.
     """
 
     now: datetime
     merchant: Merchant | None
     credentials: tuple[Credential, ...]
     networks: tuple[str, ...]
+    beside: sql.Row = ()
 
     def may_call_from(self, address: str | None) -> bool:
         """Say whether the merchant may call from the address; with nothing on its list, from anywhere."""
@@ -260,11 +264,16 @@ def live(merchant_id: str, api: str, now: datetime) -> list[Credential]:
 
 
 def secret_of(credential: Credential) -> str:
-    """Return the signing secret.
+    """Return the signing secret, which is opened once for each time that a credential is read.
 
     Raises: crypto.CannotDecrypt when no configured key made it.
     """
-    return crypto.decrypt(credential.secret_encrypted, SECRET_CONTEXT)
+    sealed = credential.secret_encrypted
+    opened: tuple[bytes, str] | None = getattr(credential, _OPENED, None)
+    if opened is None or opened[0] is not sealed:
+        opened = sealed, crypto.decrypt(sealed, SECRET_CONTEXT)
+        setattr(credential, _OPENED, opened)
+    return opened[1]
 
 
 def signing_secret(*, merchant_id: str, api: str, now: datetime) -> str:
@@ -283,14 +292,15 @@ def by_token(token: str, now: datetime) -> Credential | None:
     return next(iter(caller_by_token(token, now=now).credentials), None)
 
 
-def caller_by_token(token: str, *, now: datetime | None = None) -> Caller:
+def caller_by_token(token: str, *, now: datetime | None = None, beside: sql.Beside | None = None) -> Caller:
     """Return who sends a token, in one statement; nobody for any text that is not a live token.
 
-    Without `now` the moment is the database's, read in the same statement.
+    Without `now` the moment is the database's, read in the same statement. What is read `beside` may refer
+    to `merchant`, whose token it is; whoever asks must not tell it before the caller is let in.
     """
     is_one = len(token) == TOKEN_LENGTH and token.isascii()
     token_hash = hash_of(token) if is_one else b""
-    return _caller(_CALLER_BY_TOKEN, {"token_hash": token_hash, "now": now})
+    return _caller(_CALLER_BY_TOKEN, {"token_hash": token_hash, "now": now}, beside)
 
 
 def caller_by_id(merchant_id: str, *, api: str, now: datetime | None = None) -> Caller:
@@ -301,24 +311,40 @@ def caller_by_id(merchant_id: str, *, api: str, now: datetime | None = None) -> 
     return _caller(_CALLER_BY_ID, {"merchant": merchant_id, "api": api, "now": now})
 
 
-def caller_by_key(public_id: str, *, api: str, now: datetime | None = None) -> Caller:
+def caller_by_key(
+    public_id: str, *, api: str, now: datetime | None = None, beside: sql.Beside | None = None
+) -> Caller:
     """Return who calls with a key id, in one statement; nobody for any text that is no live key of the API.
 
-    Without `now` the moment is the database's, read in the same statement.
+    Without `now` the moment is the database's, read in the same statement. What is read `beside` may refer
+    to `merchant`, whose key it is; whoever asks must not tell it before the caller is let in.
     """
     is_one = len(public_id) <= PUBLIC_ID_LENGTH_MAX and public_id.isascii() and "\x00" not in public_id
-    return _caller(_CALLER_BY_KEY, {"key": public_id if is_one else "", "api": api, "now": now})
+    return _caller(_CALLER_BY_KEY, {"key": public_id if is_one else "", "api": api, "now": now}, beside)
 
 
-def _caller(statement: str, parameters: dict[str, object]) -> Caller:
-    found = sql.rows(statement, parameters)
+@functools.lru_cache(maxsize=64)
+def _with(statement: str, columns: str, joins: str) -> str:
+    """Return the statement of a caller that reads more beside; the same text each time, so it is prepared."""
+    return statement.format(columns=f", {columns}" if columns else "") + joins
+
+
+def _caller(statement: str, parameters: dict[str, object], beside: sql.Beside | None = None) -> Caller:
+    if beside is None:
+        found = sql.rows(_with(statement, "", ""), parameters)
+    else:
+        whole = _with(statement, beside.columns, beside.joins)
+        found = sql.rows(whole, {**beside.parameters, **parameters})
     now, networks = found[0][:2]
     merchant = _MERCHANT.read(found[0])
     live_ones = [credential for row in found if (credential := _CREDENTIAL.read(row)) is not None]
     if merchant is not None:
         for credential in live_ones:
             credential.merchant = merchant
-    return Caller(now=now, merchant=merchant, credentials=tuple(live_ones), networks=tuple(networks))
+    return Caller(
+        now=now, merchant=merchant, credentials=tuple(live_ones), networks=tuple(networks),
+        beside=found[0][_MERCHANT.end :],
+    )  # fmt: skip
 
 
 def note_use(credential: Credential, now: datetime) -> None:

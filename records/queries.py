@@ -94,14 +94,26 @@ _PAGE = """
     ) AS total
     LEFT JOIN (
         SELECT id, {columns} FROM {table} WHERE merchant_id = %(merchant)s
-        ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+        ORDER BY created_at DESC, id DESC {bounds}
     ) AS page ON true
     ORDER BY page.created_at DESC, page.id DESC
 """
 _ORDERS = """
     SELECT {columns} FROM {table} WHERE merchant_id = %(merchant)s {conditions}
-    ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+    ORDER BY created_at DESC, id DESC {bounds}
 """
+_BOUNDS = "LIMIT %(limit)s OFFSET %(offset)s"
+# The first page of a usual size names its size itself: PostgreSQL then plans it once, and else each time
+# anew, which takes longer than the page.
+_USUAL_LIMITS = frozenset({10, 20, 25, 50, 100, 200, 500})
+# Beside a merchant, whom the statement that they stand in calls `merchant`.
+_OF_MERCHANT = """
+    LEFT JOIN {table} AS found ON found.merchant_id = merchant.id AND found.merchant_order_no = %(number)s
+"""
+_PAYMENT_OF_MERCHANT = _OF_MERCHANT.format(table="records_payment")
+_PAYOUT_OF_MERCHANT = _OF_MERCHANT.format(table="records_payout")
+_PAYMENT_COLUMNS = ", ".join(f"found.{name}" for name in PaymentRow._fields)
+_PAYOUT_COLUMNS = ", ".join(f"found.{name}" for name in PayoutRow._fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +146,30 @@ def payout_page(wanted: Wanted) -> tuple[list[PayoutRow], int]:
     return [PayoutRow._make(values) for values in found], total
 
 
+def payment_beside(*, merchant_order_no: str) -> sql.Beside:
+    """Return how a merchant's deposit is read beside the merchant; `one_payment` reads what was found."""
+    return sql.Beside(
+        columns=_PAYMENT_COLUMNS, joins=_PAYMENT_OF_MERCHANT, parameters={"number": merchant_order_no}
+    )
+
+
+def one_payment(row: sql.Row) -> PaymentRow | None:
+    """Return the deposit that was read beside its merchant, None where there is none."""
+    return PaymentRow._make(row) if row and row[0] is not None else None
+
+
+def payout_beside(*, merchant_order_no: str) -> sql.Beside:
+    """Return how a merchant's payout is read beside the merchant; `one_payout` reads what was found."""
+    return sql.Beside(
+        columns=_PAYOUT_COLUMNS, joins=_PAYOUT_OF_MERCHANT, parameters={"number": merchant_order_no}
+    )
+
+
+def one_payout(row: sql.Row) -> PayoutRow | None:
+    """Return the payout that was read beside its merchant, None where there is none."""
+    return PayoutRow._make(row) if row and row[0] is not None else None
+
+
 def _page(wanted: Wanted, *, kind: int, table: str, names: tuple[str, ...]) -> tuple[Sequence[sql.Row], int]:
     parameters: dict[str, object] = {
         "merchant": wanted.merchant_id,
@@ -147,13 +183,17 @@ def _page(wanted: Wanted, *, kind: int, table: str, names: tuple[str, ...]) -> t
     columns = ", ".join(names)
     if wanted.is_one_order:
         # A number leads to one order at most, so its row is also its count.
-        statement = _ORDERS.format(columns=columns, table=table, conditions=_conditions(wanted, names[0]))
+        conditions = _conditions(wanted, names[0])
+        statement = _ORDERS.format(columns=columns, table=table, conditions=conditions, bounds=_BOUNDS)
         found = sql.rows(statement, {**parameters, "offset": 0})
         return found[wanted.offset : wanted.offset + wanted.limit], len(found)
+    is_usual = not wanted.offset and wanted.limit in _USUAL_LIMITS
+    bounds = f"LIMIT {wanted.limit:d}" if is_usual else _BOUNDS
     if wanted.start is None:
-        rows = sql.rows(_PAGE.format(columns=columns, table=table, kind=kind), parameters)
+        rows = sql.rows(_PAGE.format(columns=columns, table=table, kind=kind, bounds=bounds), parameters)
         return [row[1:] for row in rows if row[1] is not None], int(rows[0][0])
-    statement = _ORDERS.format(columns=columns, table=table, conditions=_conditions(wanted, names[0]))
+    conditions = _conditions(wanted, names[0])
+    statement = _ORDERS.format(columns=columns, table=table, conditions=conditions, bounds=bounds)
     with totals.snapshot():
         found = sql.rows(statement, parameters)
         count = totals.order_count(

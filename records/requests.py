@@ -5,21 +5,22 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import errors, sql
+from records import told
 from records.dialects import transaction_request as dialect
 from records.models import Payment, Payout
 
-# How an order found its channel is nobody's concern here.
-_PAYMENT = sql.Columns(Payment, table="payment", left_out=["routing"])
-_PAYOUT = sql.Columns(Payout, table="payout", at=_PAYMENT.end, left_out=["routing"])
-# One row always; a number is a merchant's once among its deposits and once among its payouts.
-_BY_NUMBER = f"""
-    SELECT {_PAYMENT}, {_PAYOUT}
-    FROM (SELECT 1) AS asked
-    LEFT JOIN records_payment AS payment ON payment.merchant_id = %(merchant)s
-        AND payment.merchant_order_no = %(number)s AND payment.currency_id = ANY(%(currencies)s)
-    LEFT JOIN records_payout AS payout ON payout.merchant_id = %(merchant)s
-        AND payout.merchant_order_no = %(number)s AND payout.currency_id = ANY(%(currencies)s)
-"""  # noqa: S608 - our own names
+_PAYMENT = sql.Columns(Payment, table="payment", left_out=told.NOT_OF_PAYMENTS)
+_PAYOUT = sql.Columns(Payout, table="payout", at=_PAYMENT.end, left_out=told.NOT_OF_PAYOUTS)
+_COLUMNS = f"{_PAYMENT}, {_PAYOUT}"
+_CURRENCIES = ", ".join(f"'{code}'" for code in dialect.FIAT_CURRENCIES)
+# Beside a merchant, whom the statement that they stand in calls `merchant`; a number is a merchant's once
+# among its deposits and once among its payouts.
+_OF_MERCHANT = f"""
+    LEFT JOIN records_payment AS payment ON payment.merchant_id = merchant.id
+        AND payment.merchant_order_no = %(number)s AND payment.currency_id IN ({_CURRENCIES})
+    LEFT JOIN records_payout AS payout ON payout.merchant_id = merchant.id
+        AND payout.merchant_order_no = %(number)s AND payout.currency_id IN ({_CURRENCIES})
+"""
 
 
 class ConflictingIdentifiers(errors.DomainError):
@@ -29,12 +30,20 @@ class ConflictingIdentifiers(errors.DomainError):
     words = _("requestCode and merchantOrderNo name two different orders.")
 
 
-def find(*, merchant_id: str, request_code: str = "", merchant_order_no: str = "") -> Payment | Payout:
+def beside(*, merchant_order_no: str) -> sql.Beside:
+    """Return how the orders of a number are read beside their merchant; `find` takes them out."""
+    return sql.Beside(columns=_COLUMNS, joins=_OF_MERCHANT, parameters={"number": merchant_order_no})
+
+
+def find(
+    row: sql.Row, *, merchant_id: str, request_code: str = "", merchant_order_no: str = ""
+) -> Payment | Payout:
     """Return the order that all given numbers name; one in a currency that the API does not carry is unknown.
 
+    `row` is what was read beside the merchant, where `merchant_order_no` is given.
     Raises: OrderUnknown, also for another merchant's; ConflictingIdentifiers.
     """
-    by_number = _by_number(merchant_id, merchant_order_no) if merchant_order_no else []
+    by_number = _by_number(row) if merchant_order_no else []
     if not request_code:
         if len(by_number) > 1:
             raise ConflictingIdentifiers(
@@ -55,12 +64,8 @@ def find(*, merchant_id: str, request_code: str = "", merchant_order_no: str = "
     raise ConflictingIdentifiers
 
 
-def _by_number(merchant_id: str, merchant_order_no: str) -> list[Payment | Payout]:
-    found = sql.rows(
-        _BY_NUMBER,
-        {"merchant": merchant_id, "number": merchant_order_no, "currencies": list(dialect.FIAT_CURRENCIES)},
-    )
-    return [order for read in (_PAYMENT.read, _PAYOUT.read) if (order := read(found[0])) is not None]
+def _by_number(row: sql.Row) -> list[Payment | Payout]:
+    return [order for read in (_PAYMENT.read, _PAYOUT.read) if (order := read(row)) is not None]
 
 
 def _by_code(merchant_id: str, request_code: str) -> Payment | Payout | None:

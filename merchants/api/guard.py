@@ -84,9 +84,12 @@ class Guarded(APIView):
         return _ended(request, response, call, api=self.api)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Count the call for its address. Raises: TooManyRequests."""
+        """Count the call for its address. Raises: TooManyRequests.
+
+        Nothing that the framework does here is wanted: each API finds out by itself who calls and what they
+        may, and answers JSON whatever the caller says it accepts.
+        """
         _count(of(request._request))  # noqa: SLF001 - the guard knows the plain request alone
-        super().initial(request, *args, **kwargs)
 
 
 def guarded(

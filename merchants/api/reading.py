@@ -5,12 +5,15 @@ Each API says in a class of its own which types it takes on the wire and how lon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
 
 from diamondpay.lib import destinations, errors, http
 from merchants.api.characters import bad_character, bad_order_character, shown
@@ -20,6 +23,30 @@ from operations import offers
 REQUIRED = _("required")
 # A merchant gives the same few hosts with every order.
 _RECENT_NAMES = destinations.RecentNames()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The numbers that a question names, or what is wrong with them.
+
+    They are read before it is known who asks, and what is wrong is told only to whom was let in.
+    """
+
+    given: Mapping[str, str]
+    fault: Exception | None = None
+
+    @classmethod
+    def by(cls, read: Callable[[Request], Mapping[str, str]], request: Request) -> Asked:
+        """Return what `read` finds in a question."""
+        try:
+            return cls(read(request))
+        except (errors.InvalidInput, SuspiciousOperation) as fault:
+            return cls({}, fault)
+
+    def check(self) -> None:
+        """Refuse the question where anything was wrong. Raises: InvalidInput; SuspiciousOperation."""
+        if self.fault is not None:
+            raise self.fault
 
 
 class FieldReader:

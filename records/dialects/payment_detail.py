@@ -11,7 +11,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Context, Decimal, localcontext
+from decimal import ROUND_DOWN, Context, Decimal
 from urllib.parse import urlsplit
 
 import orjson
@@ -31,6 +31,7 @@ PAID, PENDING, CONFIRMING, PARTIAL, FAILED, REFUNDED = range(6)
 WALLET_TRANSFER = 1
 # Any amount of the book in any token's units.
 _WIDE = Context(prec=100)
+_DOWN = Context(prec=100, rounding=ROUND_DOWN)
 # Stored status → the code on the wire; what is in progress has details of its own.
 _CODES = {
     PaymentStatus.IN_PROGRESS: PENDING,
@@ -59,14 +60,13 @@ def is_refunded(payment: Payment) -> bool:
 
 def units(amount: Decimal, decimals: int) -> str:
     """Return amount × 10^decimals as an integer in a text; what is smaller than a unit is dropped."""
-    with localcontext(_WIDE):
-        return str(int(amount.scaleb(decimals).to_integral_value(rounding=ROUND_DOWN)))
+    return str(int(_DOWN.to_integral_value(_DOWN.scaleb(amount, decimals))))
 
 
 def local_time(payment: Payment) -> str:
     """Return when the order was made, in its merchant's time zone."""
     zone = zoneinfo.ZoneInfo(payment.merchant.time_zone)
-    return payment.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return payment.created_at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def receiving_address(payment: Payment) -> str | None:

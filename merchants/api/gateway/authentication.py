@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import errors, signing
+from diamondpay.lib import errors, signing, sql
 from merchants import credentials, revoked
 from merchants.api import guard, strict_json
 from merchants.api.gateway.errors import ApiError, MalformedFields
@@ -42,11 +42,12 @@ class SignedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenCall:
-    """A GET whose token was right, and when it came."""
+    """A GET whose token was right, and when it came. `beside` is what was read beside the caller."""
 
     now: datetime
     merchant: Merchant
     credential: Credential
+    beside: sql.Row = ()
 
 
 def signed_call(
@@ -93,15 +94,16 @@ def signed_call(
     return SignedCall(now=caller.now, merchant=merchant, params=params, sign_type=str(sign_type))
 
 
-def token_call(request: HttpRequest) -> TokenCall:
+def token_call(request: HttpRequest, *, beside: sql.Beside | None = None) -> TokenCall:
     """Find out whose token a GET carries; its answer is signed if the call has a name.
 
+    What the call asks for may be read `beside`; it is told to nobody who is not let in.
     Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
     token = request.META.get("HTTP_AUTHORIZATION", "")
     if not token:
         raise ApiError("0005")
-    caller = credentials.caller_by_token(token)
+    caller = credentials.caller_by_token(token, beside=beside)
     if not caller.credentials:
         guard.failed(request, named="")
         revoked.note_token(token, address=guard.of(request).address, now=caller.now)
@@ -111,7 +113,9 @@ def token_call(request: HttpRequest) -> TokenCall:
     if _CALL.fullmatch(call):
         guard.sign_answer(request, credential, call=call)
     guard.admitted(request, caller=caller, credential=credential, scope=Credential.Scope.READ)
-    return TokenCall(now=caller.now, merchant=credential.merchant, credential=credential)
+    return TokenCall(
+        now=caller.now, merchant=credential.merchant, credential=credential, beside=caller.beside
+    )
 
 
 def _body(request: HttpRequest) -> bytes:

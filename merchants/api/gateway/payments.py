@@ -140,11 +140,9 @@ class PaymentDetail(views.GatewayView):
     @schema.one_payment
     def get(self, request: Request, payment_cl_id: str) -> HttpResponse:
         """Read one deposit."""
-        call = authentication.token_call(request)
-        rows: list[queries.PaymentRow] = []
-        if characters.bad_order_character(payment_cl_id) is None:
-            wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payment_cl_id)
-            rows, _count = queries.payment_page(wanted)
-        if not rows:
+        is_number = characters.bad_order_character(payment_cl_id) is None
+        beside = queries.payment_beside(merchant_order_no=payment_cl_id) if is_number else None
+        row = queries.one_payment(authentication.token_call(request, beside=beside).beside)
+        if row is None:
             raise ApiError("0050")
-        return answer({"error_code": SUCCESS, "data": outputs.payment_detail(rows[0])})
+        return answer({"error_code": SUCCESS, "data": outputs.payment_detail(row)})

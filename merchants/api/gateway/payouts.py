@@ -137,11 +137,9 @@ class PayoutDetail(views.GatewayView):
     @schema.one_payout
     def get(self, request: Request, payout_cl_id: str) -> HttpResponse:
         """Read one payout."""
-        call = authentication.token_call(request)
-        rows: list[queries.PayoutRow] = []
-        if characters.bad_order_character(payout_cl_id) is None:
-            wanted = queries.Wanted(merchant_id=call.merchant.pk, merchant_order_no=payout_cl_id)
-            rows, _count = queries.payout_page(wanted)
-        if not rows:
+        is_number = characters.bad_order_character(payout_cl_id) is None
+        beside = queries.payout_beside(merchant_order_no=payout_cl_id) if is_number else None
+        row = queries.one_payout(authentication.token_call(request, beside=beside).beside)
+        if row is None:
             raise ApiError("0050")
-        return answer({"error_code": SUCCESS, "data": outputs.payout_detail(rows[0])})
+        return answer({"error_code": SUCCESS, "data": outputs.payout_detail(row)})

@@ -16,7 +16,6 @@ from merchants import credentials
 from merchants.api import guard
 from merchants.api.gateway import fields
 from merchants.api.gateway.errors import ApiError, translate
-from merchants.api.negotiation import AlwaysJson
 from merchants.models import Credential
 from records import queries
 from records.dialects import gateway
@@ -31,7 +30,6 @@ class GatewayView(guard.Guarded):
     """What every operation has: the envelope for whatever goes wrong, and a proof of whatever is answered."""
 
     api = Credential.Api.GATEWAY
-    content_negotiation_class = AlwaysJson
     http_method_names = ["get", "post"]
     creation_code: ClassVar[str] = "0002"
 

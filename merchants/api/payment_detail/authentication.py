@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import signing
+from diamondpay.lib import signing, sql
 from merchants import credentials
 from merchants.api import guard
 from merchants.api.payment_detail.errors import ApiError
@@ -33,26 +33,30 @@ _MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call whose signature was right, and when it came."""
+    """A call whose signature was right, and when it came. `beside` is what was read beside the caller."""
 
     now: datetime
     merchant: Merchant
     credential: Credential
+    beside: sql.Row = ()
 
     def __repr__(self) -> str:
         return f"Call({self.credential.public_id!r})"
 
 
-def identified(request: HttpRequest, *, body: bytes, scope: Credential.Scope) -> Call:
+def identified(
+    request: HttpRequest, *, body: bytes, scope: Credential.Scope, beside: sql.Beside | None = None
+) -> Call:
     """Find out who calls, and whether the key may do this. `body` is what was sent; empty for a GET.
 
+    What the call asks for may be read `beside`; it is told to nobody who is not let in.
     Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
     sent = {name: str(request.META.get(key, "")) for name, key in HEADERS.items()}
     missing = [name for name, value in sent.items() if not value]
     if missing:
         raise ApiError(401, format_lazy(_("The header is missing: {names}."), names=", ".join(missing)))
-    caller = credentials.caller_by_key(sent["X-PAY-KEY"], api=Credential.Api.PAYMENT_DETAIL)
+    caller = credentials.caller_by_key(sent["X-PAY-KEY"], api=Credential.Api.PAYMENT_DETAIL, beside=beside)
     credential = caller.credentials[0] if caller.credentials else None
     secret = _NOBODY if credential is None else credentials.secret_of(credential)
     is_right = signing.verify_detail(
@@ -75,6 +79,7 @@ def identified(request: HttpRequest, *, body: bytes, scope: Credential.Scope) ->
         now=caller.now,
         merchant=credential.merchant,
         credential=credential,
+        beside=caller.beside,
     )
 
 

@@ -17,9 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
 from channels import chains
-from diamondpay.lib import errors, money
-from merchants.api import characters, guard, strict_json
-from merchants.api.negotiation import AlwaysJson
+from diamondpay.lib import errors, money, sql
+from merchants.api import characters, guard, reading, strict_json
 from merchants.api.payment_detail import authentication, fields, schema
 from merchants.api.payment_detail.errors import ApiError, answer, translate
 from merchants.models import Credential
@@ -37,7 +36,6 @@ class MerchantView(guard.Guarded):
 
     api = Credential.Api.PAYMENT_DETAIL
     scope: ClassVar[Credential.Scope]
-    content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
 
@@ -45,13 +43,23 @@ class MerchantView(guard.Guarded):
         """Answer in the API's envelope, never as HTML."""
         return translate(exc, names=self.names)
 
-    def begin(self, request: Request, *, body: bytes = b"") -> authentication.Call:
+    def begin(
+        self, request: Request, *, body: bytes = b"", beside: sql.Beside | None = None
+    ) -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""
         return authentication.identified(
             request._request,  # noqa: SLF001 - before any parser
             body=body,
             scope=self.scope,
+            beside=beside,
         )
+
+    def begin_with_order(self, request: Request) -> tuple[authentication.Call, Payment]:
+        """Find out who calls, and read the order. Raises: as `begin`; InvalidInput; OrderUnknown."""
+        asked = reading.Asked.by(_numbers, request)
+        call = self.begin(request, beside=details.beside(**asked.given) if asked.given else None)
+        asked.check()
+        return call, details.find(call.beside, merchant=call.merchant)
 
 
 def body_of(request: Request) -> bytes:
@@ -80,7 +88,8 @@ class PaymentDetail(MerchantView):
     @schema.detail
     def get(self, request: Request) -> HttpResponse:
         """Read one order."""
-        return answer(dialect.V1.payment_facts(_asked_for(request, self.begin(request))))
+        _call, payment = self.begin_with_order(request)
+        return answer(dialect.V1.payment_facts(payment))
 
 
 class PaymentNotify(MerchantView):
@@ -92,8 +101,8 @@ class PaymentNotify(MerchantView):
     @schema.notify
     def get(self, request: Request) -> HttpResponse:
         """Leave the notification, due at once."""
-        call = self.begin(request)
-        telling.tell_now(payment=_asked_for(request, call), now=call.now)
+        call, payment = self.begin_with_order(request)
+        telling.tell_now(payment=payment, now=call.now)
         return answer({})
 
 
@@ -204,8 +213,8 @@ def _asked_chain(request: Request) -> int | None:
     return int(given[0])
 
 
-def _asked_for(request: Request, call: authentication.Call) -> Payment:
-    """Return the order of a question. Raises: InvalidInput; OrderUnknown."""
+def _numbers(request: Request) -> dict[str, str]:
+    """Return the numbers that were asked for. Raises: InvalidInput; SuspiciousOperation."""
     given: dict[str, str] = {}
     faults: dict[str, errors.Words] = {}
     for name, target in (("outTradeNo", "merchant_order_no"), ("outPaymentNo", "payment_id")):
@@ -222,7 +231,7 @@ def _asked_for(request: Request, call: authentication.Call) -> Payment:
         faults["outTradeNo"] = _("give it or outPaymentNo")
     if faults:
         raise errors.InvalidInput(faults)
-    return details.find(merchant=call.merchant, **given)
+    return given
 
 
 @guard.guarded(api=Credential.Api.PAYMENT_DETAIL, refuse=functools.partial(translate, names={}))

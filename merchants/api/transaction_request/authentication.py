@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import signing
+from diamondpay.lib import signing, sql
 from merchants import credentials
 from merchants.api import guard
 from merchants.api.transaction_request.errors import ApiError
@@ -31,20 +31,22 @@ _MILLISECONDS = 10**11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call whose signature was right, and when it came."""
+    """A call whose signature was right, and when it came. `beside` is what was read beside the caller."""
 
     now: datetime
     merchant: Merchant
     credential: Credential
     timestamp_ms: int
+    beside: sql.Row = ()
 
     def __repr__(self) -> str:
         return f"Call({self.credential.public_id!r})"
 
 
-def identified(request: HttpRequest, *, scope: Credential.Scope) -> Call:
+def identified(request: HttpRequest, *, scope: Credential.Scope, beside: sql.Beside | None = None) -> Call:
     """Find out who calls, and whether the key may do this.
 
+    What the call asks for may be read `beside`; it is told to nobody who is not let in.
     Raises: ApiError; TooManyRequests; AddressNotAllowed; MerchantDisabled; ScopeMissing.
     """
     sent = {name: str(request.META.get(key, "")) for name, key in HEADERS.items()}
@@ -52,7 +54,9 @@ def identified(request: HttpRequest, *, scope: Credential.Scope) -> Call:
     if missing:
         words = _("The header is missing: {names}.")
         raise ApiError("UNAUTHORIZED", format_lazy(words, names=", ".join(missing)))
-    caller = credentials.caller_by_key(sent["access_key"], api=Credential.Api.TRANSACTION_REQUEST)
+    caller = credentials.caller_by_key(
+        sent["access_key"], api=Credential.Api.TRANSACTION_REQUEST, beside=beside
+    )
     credential = caller.credentials[0] if caller.credentials else None
     secret = _NOBODY if credential is None else credentials.secret_of(credential)
     is_right = signing.verify_access(
@@ -75,6 +79,7 @@ def identified(request: HttpRequest, *, scope: Credential.Scope) -> Call:
         merchant=credential.merchant,
         credential=credential,
         timestamp_ms=timestamp_ms,
+        beside=caller.beside,
     )
 
 

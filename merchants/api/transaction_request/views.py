@@ -17,10 +17,9 @@ from rest_framework.request import Request
 
 from channels.models import Direction, PaymentMethod
 from channels.upstreams import base
-from diamondpay.lib import errors
+from diamondpay.lib import errors, sql
 from merchants import signed_calls
-from merchants.api import characters, guard, strict_json
-from merchants.api.negotiation import AlwaysJson
+from merchants.api import characters, guard, reading, strict_json
 from merchants.api.transaction_request import authentication, fields, schema
 from merchants.api.transaction_request.errors import ApiError, answer, envelope, translate
 from merchants.models import Credential
@@ -40,7 +39,6 @@ class MerchantView(guard.Guarded):
 
     api = Credential.Api.TRANSACTION_REQUEST
     scope: ClassVar[Credential.Scope]
-    content_negotiation_class = AlwaysJson
     # The operation's own names for the domain's fields.
     names: ClassVar[Mapping[str, str]] = {}
     taken: signed_calls.Taken | None = None
@@ -65,11 +63,12 @@ class MerchantView(guard.Guarded):
             # What was done is done and must be answered; the same call again is carried out as a repeat.
             logger.exception("The answer to a signed call could not be kept.")
 
-    def begin(self, request: Request) -> authentication.Call:
+    def begin(self, request: Request, *, beside: sql.Beside | None = None) -> authentication.Call:
         """Find out who calls. Raises: as `authentication.identified`."""
         return authentication.identified(
             request._request,  # noqa: SLF001 - before any parser
             scope=self.scope,
+            beside=beside,
         )
 
     def take(self, request: Request, call: authentication.Call) -> bytes:
@@ -108,13 +107,16 @@ class ReadTransactionRequest(MerchantView):
     @schema.read
     def get(self, request: Request) -> HttpResponse:
         """Read one order."""
-        call = self.begin(request)
-        order = requests.find(merchant_id=call.merchant.pk, **_numbers(request))
+        asked = reading.Asked.by(_numbers, request)
+        number = asked.given.get("merchant_order_no", "")
+        call = self.begin(request, beside=requests.beside(merchant_order_no=number) if number else None)
+        asked.check()
+        order = requests.find(call.beside, merchant_id=call.merchant.pk, **asked.given)
         return answer(dialect.wire(_facts(order)))
 
 
 def _numbers(request: Request) -> dict[str, str]:
-    """Return the numbers that were asked for. Raises: InvalidInput."""
+    """Return the numbers that were asked for. Raises: InvalidInput; SuspiciousOperation."""
     given: dict[str, str] = {}
     faults: dict[str, errors.Words] = {}
     for name, target in (("requestCode", "request_code"), ("merchantOrderNo", "merchant_order_no")):

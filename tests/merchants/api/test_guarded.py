@@ -6,21 +6,24 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.views import SpectacularAPIView
 from pytest_django import Settings
 from rest_framework.views import APIView
 
+from diamondpay import pages_only
 from merchants import credentials
 from merchants.api import guard
 from merchants.api.gateway.errors import translate
 from merchants.api.gateway.views import GatewayView
 from merchants.calls import journal
 from merchants.registration import Registered
+from tests import factories
 from tests.merchants.api.gateway.test_guard import GETS
 
 # Of the gateway API by its addresses; GETs ask for `read`, and these create.
@@ -100,3 +103,26 @@ def test_a_call_passes_the_guard_without_a_statement(acme: Registered, settings:
 
 def _nothing(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}")
+
+
+def test_what_only_pages_need_is_passed_by_for_the_apis_and_for_nothing_else() -> None:
+    shown = [re.sub("<[^>]*>", "x", route) for route, _callback in patterns()]
+    guarded = {
+        re.sub("<[^>]*>", "x", route)
+        for route, callback in patterns()
+        if getattr(callback, "is_guarded", False) or issubclass(getattr(callback, "cls", str), guard.Guarded)
+    }
+    assert guarded
+    assert {route for route in shown if f"/{route}".startswith(pages_only.API_PATHS)} == guarded
+
+
+@pytest.mark.parametrize("path", ["/gateway/api/v2/payments/x", "/payment/detail", "/conf/list/chain"])
+def test_a_browsers_cookies_mean_nothing_to_a_call(path: str, client: Client, acme: Registered) -> None:
+    plain = Client().get(path)
+    client.force_login(factories.make_user("curious"))
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(path)
+    assert (answer.status_code, answer.content) == (plain.status_code, plain.content)
+    assert not answer.has_header("Vary")
+    assert not answer.cookies
+    assert len(asked) == 0

@@ -1,0 +1,55 @@
+"""What only a person's pages need: sessions, sign-ins, messages. A merchant's calls pass by all of it.
+
+A call proves by itself whose it is, so no cookie means anything to it.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django_htmx import middleware as htmx
+
+from diamondpay.people import middleware as people
+
+# Where the merchants' APIs begin; everything below answers calls and nothing else.
+API_PATHS = ("/gateway/api/", "/api/v2/merchant/", "/payment/", "/conf/")
+
+
+class PagesOnly:
+    """Stands before a middleware and lets the merchants' calls pass by it."""
+
+    get_response: people.Answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass a call on; do for a page what the middleware does."""
+        if request.path_info.startswith(API_PATHS):
+            return self.get_response(request)
+        answer: HttpResponseBase = super().__call__(request)  # type: ignore[misc]
+        return answer
+
+
+class SessionMiddleware(PagesOnly, sessions.SessionMiddleware):
+    """Django's sessions."""
+
+
+class AuthenticationMiddleware(PagesOnly, auth.AuthenticationMiddleware):
+    """Who is signed in."""
+
+
+class MessageMiddleware(PagesOnly, messages.MessageMiddleware):
+    """What the next page tells."""
+
+
+class SignInMiddleware(PagesOnly, people.SignInMiddleware):
+    """Whether the sign-in still holds."""
+
+
+class RefusalMiddleware(PagesOnly, people.RefusalMiddleware):
+    """What the back office refused."""
+
+
+class HtmxMiddleware(PagesOnly, htmx.HtmxMiddleware):
+    """Which part of a page is asked for."""
