@@ -35,13 +35,25 @@ _USE_NOTED_EVERY = timedelta(minutes=1)
 
 _CREDENTIAL = sql.Columns(Credential, table="credential", at=2)
 _MERCHANT = sql.Columns(Merchant, table="merchant", at=_CREDENTIAL.end)
+# Who only asks for something is read without the terms on which orders are placed: each column costs.
+_ASKING_CREDENTIAL = sql.Columns(
+    Credential, table="credential", at=2,
+    left_out=["token_hash", "secret_tail", "created_at", "ends_at"],
+)  # fmt: skip
+_ASKING_MERCHANT = sql.Columns(
+    Merchant, table="merchant", at=_ASKING_CREDENTIAL.end,
+    left_out=[
+        "name", "notify_url", "debug_mode", "debug_ends_at", "payout_audit", "payout_audit_amount",
+        "usdt_collection", "is_repeat_refused", "created_at",
+    ],
+)  # fmt: skip
 # One row at least, for the clock; one for each live credential.
-_CALLER = f"""
+_CALLER = """
     SELECT clock.now,
         ARRAY(SELECT network FROM merchants_allowedaddress WHERE merchant_id = merchant.id),
-        {_CREDENTIAL}, {_MERCHANT} {{columns}}
+        {columns}
     FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS clock
-"""  # noqa: S608 - our own names
+"""
 _CALLER_BY_ID = (
     _CALLER
     + """
@@ -324,26 +336,30 @@ def caller_by_key(
 
 
 @functools.lru_cache(maxsize=64)
-def _with(statement: str, columns: str, joins: str) -> str:
-    """Return the statement of a caller that reads more beside; the same text each time, so it is prepared."""
-    return statement.format(columns=f", {columns}" if columns else "") + joins
+def _text(statement: str, columns: str = "", joins: str = "") -> str:
+    """Return the statement of a caller, and of what is read beside; the same text each time."""
+    if not columns:
+        return statement.format(columns=f"{_CREDENTIAL}, {_MERCHANT}")
+    return statement.format(columns=f"{_ASKING_CREDENTIAL}, {_ASKING_MERCHANT}, {columns}") + joins
 
 
 def _caller(statement: str, parameters: dict[str, object], beside: sql.Beside | None = None) -> Caller:
+    credentials, merchants = _CREDENTIAL, _MERCHANT
     if beside is None:
-        found = sql.rows(_with(statement, "", ""), parameters)
+        found = sql.rows(_text(statement), parameters)
     else:
-        whole = _with(statement, beside.columns, beside.joins)
-        found = sql.rows(whole, {**beside.parameters, **parameters})
+        credentials, merchants = _ASKING_CREDENTIAL, _ASKING_MERCHANT
+        text = _text(statement, beside.columns, beside.joins)
+        found = sql.rows(text, {**beside.parameters, **parameters})
     now, networks = found[0][:2]
-    merchant = _MERCHANT.read(found[0])
-    live_ones = [credential for row in found if (credential := _CREDENTIAL.read(row)) is not None]
+    merchant = merchants.read(found[0])
+    live_ones = [credential for row in found if (credential := credentials.read(row)) is not None]
     if merchant is not None:
         for credential in live_ones:
             credential.merchant = merchant
     return Caller(
         now=now, merchant=merchant, credentials=tuple(live_ones), networks=tuple(networks),
-        beside=found[0][_MERCHANT.end :],
+        beside=found[0][merchants.end :],
     )  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from merchants.models import Merchant
 from records import told
 from records.models import ChainPayment, Payment
 
-_PAYMENT = sql.Columns(Payment, table="payment", left_out=told.NOT_OF_PAYMENTS)
-_CURRENCY = sql.Columns(Currency, table="currency", at=_PAYMENT.end)
-_SETTLEMENT = sql.Columns(Currency, table="settlement", at=_CURRENCY.end)
-_CHAIN_PAYMENT = sql.Columns(ChainPayment, table="chain_payment", at=_SETTLEMENT.end)
-_TOKEN = sql.Columns(Token, table="token", at=_CHAIN_PAYMENT.end)
+_PAYMENT = sql.Columns(Payment, table="payment", left_out=told.NOT_OF_DETAILS)
+_CURRENCY = sql.Columns(Currency, table="currency", at=_PAYMENT.end, left_out=["name"])
+_SETTLEMENT = sql.Columns(Currency, table="settlement", at=_CURRENCY.end, left_out=["name"])
+_CHAIN_PAYMENT = sql.Columns(
+    ChainPayment, table="chain_payment", at=_SETTLEMENT.end, left_out=told.NOT_OF_CHAIN_PAYMENTS
+)
+_TOKEN = sql.Columns(Token, table="token", at=_CHAIN_PAYMENT.end, left_out=told.NOT_OF_TOKENS)
 _COLUMNS = f"{_PAYMENT}, {_CURRENCY}, {_SETTLEMENT}, {_CHAIN_PAYMENT}, {_TOKEN}"
 # Beside a merchant, whom the statement that they stand in calls `merchant`.
 _OF_MERCHANT = "LEFT JOIN records_payment AS payment ON payment.merchant_id = merchant.id"

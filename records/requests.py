@@ -9,8 +9,12 @@ from records import told
 from records.dialects import transaction_request as dialect
 from records.models import Payment, Payout
 
-_PAYMENT = sql.Columns(Payment, table="payment", left_out=told.NOT_OF_PAYMENTS)
-_PAYOUT = sql.Columns(Payout, table="payout", at=_PAYMENT.end, left_out=told.NOT_OF_PAYOUTS)
+# What only notifications need, and the numbers of other APIs.
+_OTHERS = ("dialect", "sign_type", "notify_url", "version", "channel_order_no")
+_PAYMENT = sql.Columns(Payment, table="payment", left_out=(*told.NOT_OF_PAYMENTS, *_OTHERS, "payment_id"))
+_PAYOUT = sql.Columns(
+    Payout, table="payout", at=_PAYMENT.end, left_out=(*told.NOT_OF_PAYOUTS, *_OTHERS, "payout_id")
+)
 _COLUMNS = f"{_PAYMENT}, {_PAYOUT}"
 _CURRENCIES = ", ".join(f"'{code}'" for code in dialect.FIAT_CURRENCIES)
 # Beside a merchant, whom the statement that they stand in calls `merchant`; a number is a merchant's once

@@ -134,14 +134,14 @@ def verify_detail(
     *, secret: str, timestamp: str, method: str, paths: Sequence[str], body: bytes, signature: object
 ) -> bool:
     """Say whether the payment-detail API's signature is right for one of the paths; False for any garbage."""
-    is_right = False
     for path in paths:
         try:
             wanted = detail_signature(secret=secret, timestamp=timestamp, method=method, path=path, body=body)
         except UnicodeEncodeError:
             return False
-        is_right |= equal(wanted, signature)
-    return is_right
+        if equal(wanted, signature):
+            return True
+    return False
 
 
 def answer_signature(*, secret: str, call: str, status: int, body: bytes) -> str:

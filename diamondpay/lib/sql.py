@@ -36,7 +36,13 @@ def rows(statement: str, parameters: dict[str, Any]) -> Sequence[Row]:
             return list(watched.fetchall())
     database.validate_no_broken_transaction()
     with database.wrap_database_errors:
-        return _cursor_of(database.connection).execute(statement, parameters).fetchall()
+        return _cursor_of(database.connection).execute(_encoded(statement), parameters).fetchall()
+
+
+@functools.lru_cache(maxsize=256)
+def _encoded(statement: str) -> bytes:
+    """Return the bytes that are sent: always the same object, by which psycopg knows a prepared statement."""
+    return statement.encode()
 
 
 def _cursor_of(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Row]:

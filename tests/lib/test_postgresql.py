@@ -59,6 +59,28 @@ def test_a_connection_that_the_server_ended_is_never_handed_out_f12(pooled: base
     assert process_of(pooled) == second
 
 
+def test_a_connection_out_of_the_pool_commits_by_itself_after_a_transaction_too(
+    pooled: base.DatabaseWrapper,
+) -> None:
+    process = process_of(pooled)
+    pooled.ensure_connection()
+    pooled.set_autocommit(False)
+    pooled.rollback()
+    pooled.close()
+    pooled.ensure_connection()
+    assert pooled.connection.info.backend_pid == process
+    assert pooled.connection.autocommit
+    assert pooled.get_autocommit()
+
+
+def test_how_to_connect_is_told_to_a_new_pool_again(pooled: base.DatabaseWrapper) -> None:
+    first = process_of(pooled)
+    assert pooled.get_connection_params() == {}
+    pooled.close_pool()
+    assert pooled.get_connection_params()["dbname"] == connections["default"].settings_dict["NAME"]
+    assert process_of(pooled) != first
+
+
 def test_a_connection_is_asked_only_every_few_seconds(
     pooled: base.DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,40 @@ def test_a_row_becomes_its_models_and_an_outer_join_none(acme: Registered) -> No
     assert merchant.take(row).created_at == Merchant.objects.get(pk=acme.merchant.pk).created_at
 
 
+def test_a_model_made_of_a_row_is_as_django_makes_it(acme: Registered) -> None:
+    left_out = ["name", "created_at"]
+    merchant = sql.Columns(Merchant, table="merchant", left_out=left_out)
+    (row,) = sql.rows(f"SELECT {merchant} FROM merchants_merchant AS merchant", {})
+    taken, read = merchant.take(row), Merchant.objects.defer(*left_out).get()
+    assert taken.get_deferred_fields() == read.get_deferred_fields() == {"name", "created_at"}
+    assert (taken._state.db, taken._state.adding) == (read._state.db, read._state.adding)
+    assert {name: value for name, value in vars(taken).items() if name != "_state"} == {
+        name: value for name, value in vars(read).items() if name != "_state"
+    }
+    taken.status = Merchant.Status.DISABLED
+    taken.save(update_fields=["status"])
+    assert Merchant.objects.get().status == Merchant.Status.DISABLED
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("from_db", classmethod(lambda cls, *row: cls())), ("__init__", lambda self: None)]
+)
+def test_a_model_that_is_made_in_a_way_of_its_own_is_refused(
+    name: str, own: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Merchant, name, own)
+    with pytest.raises(ValueError, match="Merchant is made in a way of its own"):
+        sql.Columns(Merchant, table="merchant")
+
+
+def test_what_one_statement_left_in_the_cursor_is_nothing_to_the_next(acme: Registered) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.rows("UPDATE merchants_merchant SET payout_audit_amount = -1 RETURNING id", {})
+    first = sql.rows("SELECT generate_series(1, 3)", {})
+    second = sql.rows("SELECT id FROM merchants_merchant WHERE false", {})
+    assert (list(first), list(second)) == ([(1,), (2,), (3,)], [])
+
+
 def test_a_model_with_a_column_that_django_reads_its_own_way_is_refused() -> None:
     with pytest.raises(ValueError, match="Payment has a column"):
         sql.Columns(Payment, table="payment")

@@ -102,6 +102,8 @@ class PaymentNotify(MerchantView):
     def get(self, request: Request) -> HttpResponse:
         """Leave the notification, due at once."""
         call, payment = self.begin_with_order(request)
+        # A notification speaks the language in which the order was made, and may tell more.
+        payment.refresh_from_db(fields=list(payment.get_deferred_fields()))
         telling.tell_now(payment=payment, now=call.now)
         return answer({})
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from diamondpay.lib import clock
+from diamondpay.lib import clock, sql
 from merchants import credentials
 from merchants.models import AllowedAddress, Credential, Merchant
 from merchants.registration import Registered
-from records import payments
+from records import payments, queries
 from records.models import Actor, Payment
 from tests import factories
 from tests.merchants.api.payment_detail.conftest import Caller as DetailCaller
@@ -171,7 +173,7 @@ def test_the_number_of_another_merchants_order_is_unknown(api: str, asking: Aski
 def test_what_is_wrong_with_a_question_is_told_to_nobody_who_is_not_let_in(asking: Asking) -> None:
     caller = DetailCaller(asking.registered)
     many = "&".join(f"a{number}=1" for number in range(2001))
-    for query in ("", "outTradeNo=a&outTradeNo=b", "outTradeNo=a%00b", many):
+    for query in ("x=1", "outTradeNo=a&outTradeNo=b", "outTradeNo=a%00b", many):
         path = f"/payment/detail?{query}"
         assert caller.send("GET", path, headers=caller.headers("GET", path)).status == 400
         forged = caller.headers("GET", path, x_pay_sign="A" * 44)
@@ -179,3 +181,29 @@ def test_what_is_wrong_with_a_question_is_told_to_nobody_who_is_not_let_in(askin
     requests = RequestCaller(asking.registered)
     assert requests.get().code == "INVALID_PARAMETER"
     assert requests.get(requests.headers(signature="F" * 64)).code == "UNAUTHORIZED"
+
+
+def test_a_page_of_a_usual_size_is_the_beginning_of_one_of_any_size(desk: Desk) -> None:
+    placed = [desk.deposit().payment_id for _number in range(12)]
+    wanted: dict[str, Any] = {"merchant_id": desk.registered.merchant.pk}
+    of_all: dict[str, Any] = {
+        "start": clock.now() - timedelta(hours=1),
+        "end": clock.now() + timedelta(hours=1),
+    }
+    for asked in ({}, of_all):
+        usual, total = queries.payment_page(queries.Wanted(**wanted, **asked, limit=10))
+        longer, same = queries.payment_page(queries.Wanted(**wanted, **asked, limit=11))
+        rest, _total = queries.payment_page(queries.Wanted(**wanted, **asked, limit=10, offset=10))
+        assert [row.payment_id for row in (*usual, *rest)] == placed[::-1]
+        assert (usual, total, same) == (longer[:10], 12, 12)
+
+
+def test_the_first_page_of_a_usual_size_is_planned_once(desk: Desk) -> None:
+    desk.deposit()
+    wanted = queries.Wanted(merchant_id=desk.registered.merchant.pk, limit=25)
+    for _call in range(settings.PREPARED_AFTER_RUNS + 12):
+        queries.payment_page(wanted)
+    plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %(like)s"
+    ((generic, custom),) = sql.rows(plans, {"like": "%LIMIT 25%"})
+    assert generic > 0
+    assert custom <= settings.PREPARED_AFTER_RUNS
