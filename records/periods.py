@@ -6,12 +6,14 @@ Pure. Every range is half-open, every instant aware; totals count whole hours an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
+# Most zones of the world begin their day at a multiple of it, or an hour or two beside one.
+FOUR_HOURS = timedelta(hours=4)
 DAY = timedelta(days=1)
 # Stand for "since ever" and "for ever": midnights of UTC, so that nothing of them falls to the book.
 EVER = datetime(1, 1, 2, tzinfo=UTC)
@@ -22,43 +24,81 @@ Range = tuple[datetime, datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Cover:
-    """What to read of a range: totals by the day, totals by the hour, and the book itself.
+    """What to read of a range: totals by their steps, and the book itself.
 
-    The three do not overlap, and their union is the range. `folded` is what totals hold of it: there, and
-    nowhere else, deltas are added.
+    What is `kept` in totals and in the `book` does not overlap. What is `off` was kept too but lies outside
+    the range: it is counted in the book and taken off. All together are the range.
     """
 
-    days: tuple[Range, ...]
-    hours: tuple[Range, ...]
+    kept: Mapping[timedelta, tuple[Range, ...]]
     book: tuple[Range, ...]
+    off: tuple[Range, ...] = ()
 
     @property
     def folded(self) -> tuple[Range, ...]:
-        """Return the days and hours together."""
-        return _joined((*self.days, *self.hours))
+        """Return all that totals hold of it: there, and nowhere else, deltas are added."""
+        return _joined(each for ranges in self.kept.values() for each in ranges)
 
 
-def cover(edges: Sequence[datetime], *, has_days: bool = True, has_hours: bool = True) -> Cover:
+def cover(
+    edges: Sequence[datetime],
+    *,
+    steps: Sequence[timedelta] = (DAY, HOUR),
+    has_off: bool = False,
+    now: datetime | None = None,
+) -> Cover:
     """Return what to read so that nothing read lies across one of the edges.
 
-    Without days or hours, as where no such totals are kept, the next smaller part stands in for them.
+    `steps` are those by which totals are kept, the longest first. With `has_off` a step that an edge cuts is
+    read from the side on which less of the book lies, of which there is none after `now`: it may then be
+    kept as a whole, across the edge, and what lies outside is taken off.
     """
-    days: list[Range] = []
-    hours: list[Range] = []
+    kept: dict[timedelta, list[Range]] = {step: [] for step in steps}
     book: list[Range] = []
+    off: list[Range] = []
     for start, end in itertools.pairwise(edges):
-        first_day, last_day = rounded_up(start, DAY), rounded_down(end, DAY)
-        is_whole = has_days and first_day < last_day
-        for a, b in ((start, first_day), (last_day, end)) if is_whole else ((start, end),):
-            first, last = rounded_up(a, HOUR), rounded_down(b, HOUR)
-            if has_hours and first < last:
-                book += [(a, first), (last, b)]
-                hours.append((first, last))
-            else:
-                book.append((a, b))
-        if is_whole:
-            days.append((first_day, last_day))
-    return Cover(days=_joined(days), hours=_joined(hours), book=_joined(book))
+        for rest in _whole(start, end, steps, kept):
+            for piece in _within_steps(rest, steps[-1]):
+                beside = _beside(piece, steps[-1])
+                if has_off and _length(*beside, now=now) < _length(piece, now=now):
+                    kept[steps[-1]].append((beside[0][0], beside[-1][1]))
+                    off += beside
+                else:
+                    book.append(piece)
+    return Cover(
+        kept={step: _joined(ranges) for step, ranges in kept.items()}, book=_joined(book), off=_joined(off)
+    )
+
+
+def _whole(
+    start: datetime, end: datetime, steps: Sequence[timedelta], kept: Mapping[timedelta, list[Range]]
+) -> list[Range]:
+    """Add the whole steps of a range to what is kept, and return its ends that are no whole step."""
+    if start >= end or not steps:
+        return [(start, end)] if start < end else []
+    first, last = rounded_up(start, steps[0]), rounded_down(end, steps[0])
+    if first >= last:
+        return _whole(start, end, steps[1:], kept)
+    kept[steps[0]].append((first, last))
+    return [*_whole(start, first, steps[1:], kept), *_whole(last, end, steps[1:], kept)]
+
+
+def _within_steps(rest: Range, step: timedelta) -> list[Range]:
+    """Return the parts of a range, shorter than two steps, that lie within one step each."""
+    middle = rounded_up(rest[0], step)
+    return [rest] if middle >= rest[1] else [(rest[0], middle), (middle, rest[1])]
+
+
+def _beside(piece: Range, step: timedelta) -> tuple[Range, Range]:
+    """Return what the step in which a piece lies has before and after it."""
+    begin = rounded_down(piece[0], step)
+    return (begin, piece[0]), (piece[1], begin + step)
+
+
+def _length(*ranges: Range, now: datetime | None) -> timedelta:
+    """Return how much of the ranges can have orders."""
+    latest = now or NEVER
+    return sum((max(min(end, latest) - start, timedelta()) for start, end in ranges), timedelta())
 
 
 def split(start: datetime, end: datetime, *, step: str, zone: ZoneInfo) -> tuple[list[datetime], list[date]]:

@@ -128,6 +128,7 @@ class Links:
     def __init__(self, asked: Asked, *, services: Iterable[tuple[str, str]] | None = None) -> None:
         """Keep the services of the kind with their currencies, asked for here where they are not given."""
         self._asked = asked
+        self._ends: dict[tuple[Pair, ...], str] = {}
         self._services: dict[str, list[str]] = defaultdict(list)
         if services is None:
             direction = "deposit" if asked.kind == totals.PAYMENTS else "payout"
@@ -144,21 +145,30 @@ class Links:
         if currency and "services" not in narrowed:
             # The list knows no currency, but each service is in one, and so are its orders.
             services = tuple(self._services[currency]) or services
-        base = [
-            *window(asked.start, asked.end, zone=asked.zone),
+        rest = (
             *(("merchant", key) for key in asked.merchants or ()),
             *(("service", key) for key in services or ()),
             *(("channel", key) for key in asked.channels or ()),
-            *([] if asked.is_test is None else [("is_test", str(int(asked.is_test)))]),
+            *(() if asked.is_test is None else (("is_test", str(int(asked.is_test))),)),
             *pairs,
-        ]
-        statuses = {
-            "all": (), "success": (SUCCESS,), "ended": ENDED[asked.kind], "open": OPEN[asked.kind]
-        }  # fmt: skip
+        )
+        base = urlencode(window(asked.start, asked.end, zone=asked.zone)) + self._written(rest)
         return {
-            name: urlencode([*base, *(("status", str(status)) for status in chosen)])
-            for name, chosen in statuses.items()
+            "all": base,
+            "success": base + self._written(_statuses(SUCCESS)),
+            "ended": base + self._written(_statuses(*ENDED[asked.kind])),
+            "open": base + self._written(_statuses(*OPEN[asked.kind])),
         }
+
+    def _written(self, pairs: tuple[Pair, ...]) -> str:
+        """Return the end of a query string. Rows differ in their range and little else, so it is kept."""
+        if pairs not in self._ends:
+            self._ends[pairs] = f"&{urlencode(pairs)}" if pairs else ""
+        return self._ends[pairs]
+
+
+def _statuses(*chosen: int) -> tuple[Pair, ...]:
+    return tuple(("status", str(status)) for status in chosen)
 
 
 def table(asked: Asked, *, by: str, links: Links) -> list[Row]:
@@ -206,8 +216,10 @@ def whole(asked: Asked, *, links: Links) -> list[Row]:
 def whole_of_each(
     asked: Asked, *, ranges: Sequence[tuple[datetime, datetime]], links: Links
 ) -> list[list[Row]]:
-    """Return what `whole` does for each of some ranges, which stand in order, in one statement."""
-    found = totals.compared(kind=asked.kind, ranges=ranges, merchants=asked.merchants, is_test=asked.is_test)
+    """Return what `whole` does for each of some ranges, in one statement."""
+    found = totals.compared(
+        kind=asked.kind, ranges=ranges, merchants=asked.merchants, is_test=asked.is_test, now=asked.now
+    )
     return [
         _linked(_rows(figures, asked.kind), links, start=start, end=end)
         for figures, (start, end) in zip(found, ranges, strict=True)
@@ -244,7 +256,7 @@ def by_currency(rows: Iterable[Row], links: Links, **narrowed: Any) -> list[Row]
 
 def distribution(asked: Asked, *, currency: str, links: Links) -> list[Bucket]:
     """Return how the requested amounts of one currency are distributed, without gaps, smallest first."""
-    found = totals.amounts(**{**asked.arguments(), "currencies": (currency,)})
+    found = totals.amounts(**{**asked.arguments(), "currencies": (currency,)}, now=asked.now)
     if not found:
         return []
     exponent = Currency.objects.values_list("exponent", flat=True).get(pk=currency)

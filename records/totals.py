@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from records import periods
 from records.models.totals import MEASURES
-from records.totals_statement import OWN, PAYMENTS, PAYOUTS, SUMMARY, Filter, Parts, add_cover, kept_in
+from records.totals_statement import AMOUNTS, OWN, PAYMENTS, PAYOUTS, Filter, Parts, add_cover, kept_in
 
 __all__ = ["OWN", "PAYMENTS", "PAYOUTS"]
 
@@ -34,11 +34,15 @@ AMOUNT_EDGES: tuple[Decimal, ...] = tuple(
 )[:31]
 
 _BOOK_SUMS = {
-    PAYMENTS: "1, requested_amount, coalesce(actual_amount, 0), coalesce(fee, 0),"
-    " coalesce(credited_amount, 0)",
-    PAYOUTS: "1, requested_amount, coalesce(actual_amount, 0), fee,"
-    f" CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
-}
+    PAYMENTS: (
+        "1", "requested_amount", "coalesce(actual_amount, 0)", "coalesce(fee, 0)",
+        "coalesce(credited_amount, 0)",
+    ),
+    PAYOUTS: (
+        "1", "requested_amount", "coalesce(actual_amount, 0)", "fee",
+        f"CASE WHEN status = {SUCCESS} THEN debited_amount ELSE 0 END",
+    ),
+}  # fmt: skip
 _SUMS = ", ".join(MEASURES)
 _NAMES = ("currency", "settlement_currency", "status")
 
@@ -103,13 +107,13 @@ def order_count(
     if (start is None) != (end is None):
         raise ValueError("a range has two ends")
     wanted = Filter(kind=kind, merchants=[merchant_id])
-    parts = Parts(wanted=wanted, columns="order_count", book="1 AS order_count")
+    parts = Parts(wanted=wanted, columns="merchant, order_count", book="merchant", measures=["1"])
     if start is None or end is None:
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     elif start < end:
-        add_cover(parts, periods.cover([start, end]), kept=SUMMARY)
-    rows = parts.run("SELECT coalesce(sum(order_count), 0) FROM ({parts}) AS parts")
+        add_cover(parts, [start, end], sources=kept_in(wanted, ()))
+    rows = parts.run("SELECT coalesce(sum(order_count), 0) FROM ({parts}) AS parts (merchant, order_count)")
     return int(rows[0][0]) if rows else 0
 
 
@@ -151,14 +155,18 @@ def figures(
     parts = Parts(
         wanted=wanted,
         columns=", ".join([*_NAMES, *keys, _SUMS]),
-        book=", ".join([*_NAMES, *keys, _BOOK_SUMS[kind]]),
+        book=", ".join([*_NAMES, *keys]),
+        measures=_BOOK_SUMS[kind],
         edges=edges,
     )
     if start is None and end is None:
         parts.add("records_ordertotal")
         parts.add("records_orderdelta")
     else:
-        add_cover(parts, periods.cover(edges, has_days=step != "hour"), kept=kept_in(wanted, group_by))
+        sources = kept_in(wanted, group_by)
+        if step == "hour":
+            sources = sources[-1:]
+        add_cover(parts, edges, sources=sources, has_off=step not in ("day", "month"))
     rows = parts.run(_grouped(len(keys)))
     return [_figures(row, group_by, names) for row in rows]
 
@@ -167,32 +175,27 @@ def compared(
     *,
     kind: int,
     ranges: Sequence[periods.Range],
+    now: datetime,
     merchants: Sequence[str] | None = None,
     is_test: bool | None = None,
 ) -> list[list[Figures]]:
-    """Return what `figures` does for each of some ranges, in one statement.
+    """Return what `figures` does for each of some ranges, [start, end) half-open each, in one statement.
 
-    The ranges stand in order and do not meet: [start, end) half-open each.
+    Few orders are taken to be from after `now`; what is counted is right wherever they are.
     """
-    edges = [edge for each in ranges for edge in each]
     wanted = Filter(kind=kind, merchants=merchants, is_test=is_test)
-    parts = Parts(
-        wanted=wanted,
-        columns=", ".join([*_NAMES, _key("day"), _SUMS]),
-        book=", ".join([*_NAMES, _key("day"), _BOOK_SUMS[kind]]),
-        edges=edges,
-    )
-    pieces = [periods.cover(each) for each in ranges]
-    whole = periods.Cover(
-        days=tuple(piece for each in pieces for piece in each.days),
-        hours=tuple(piece for each in pieces for piece in each.hours),
-        book=tuple(piece for each in pieces for piece in each.book),
-    )
-    add_cover(parts, whole, kept=kept_in(wanted, ()))
+    whole = Parts(wanted=wanted, columns="", book="", measures=())
+    for place, ends in enumerate(ranges):
+        names = ", ".join([*_NAMES, str(place)])
+        parts = Parts(
+            wanted=wanted, columns=f"{names}, {_SUMS}", book=names, measures=_BOOK_SUMS[kind]
+        )  # fmt: skip
+        add_cover(parts, ends, sources=kept_in(wanted, ()), now=now)
+        whole.extend(parts)
     found: list[list[Figures]] = [[] for _range in ranges]
-    for row in parts.run(_grouped(1)):
-        place, without = row[len(_NAMES)], (*row[: len(_NAMES)], *row[len(_NAMES) + 1 :])
-        found[(place - 1) // 2].append(_figures(without, (), ()))
+    for row in whole.run(_grouped(1)):
+        without = (*row[: len(_NAMES)], *row[len(_NAMES) + 1 :])
+        found[row[len(_NAMES)]].append(_figures(without, (), ()))
     return found
 
 
@@ -206,10 +209,12 @@ def amounts(
     channels: Sequence[str] | None = None,
     currencies: Sequence[str] | None = None,
     is_test: bool | None = None,
+    now: datetime | None = None,
 ) -> list[AmountCount]:
     """Return how the requested amounts of the orders created in [start, end) are distributed.
 
-    A merchant's amounts are kept by the day; the days that the range cuts are counted in the book.
+    What the range cuts off is counted in the book, from the side where less of it lies; few orders are taken
+    to be from after `now`.
     """
     if start >= end:
         return []
@@ -220,16 +225,12 @@ def amounts(
     parts = Parts(
         wanted=wanted,
         columns="currency, bucket, order_count, success_count",
-        book=f"currency, records_amount_bucket(requested_amount), 1, (status = {SUCCESS})::int",
+        book="currency, records_amount_bucket(requested_amount)",
+        measures=["1", f"(status = {SUCCESS})::int"],
+        delta=f"currency, bucket, order_count, CASE WHEN status = {SUCCESS} THEN order_count ELSE 0 END",
     )
-    pieces = periods.cover([start, end], has_hours=merchants is None)
     is_of_all = services is None and channels is None
-    kept = f"service {'=' if is_of_all else '<>'} ''" + (" AND merchant = ''" if merchants is None else "")
-    for grain, ranges in (("hour", pieces.hours), ("day", pieces.days)):
-        parts.add("records_amounttotal", ranges=ranges, where=f"grain = '{grain}' AND {kept}", time="start")
-    delta = f"currency, bucket, order_count, CASE WHEN status = {SUCCESS} THEN order_count ELSE 0 END"
-    parts.add("records_orderdelta", ranges=pieces.folded, columns=delta)
-    parts.add_book(pieces.book)
+    add_cover(parts, [start, end], sources=AMOUNTS[merchants is not None, is_of_all], now=now)
     rows = parts.run(
         "SELECT currency, bucket, sum(order_count), sum(success_count)"
         " FROM ({parts}) AS parts (currency, bucket, order_count, success_count)"

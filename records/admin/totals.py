@@ -95,11 +95,11 @@ class PlatformTotalAdmin(ReadOnlyAdmin):
 
 @admin.register(SummaryTotal)
 class SummaryTotalAdmin(ReadOnlyAdmin):
-    """Totals of all services and channels together, of each merchant and of all, UTC."""
+    """Totals of all channels together, of each merchant and service and of all, UTC."""
 
     list_display = (
         _summary.page("id", label=_("row")), _summary.text("grain"), _summary.full_moment("start"),
-        _summary.computed(_kind, name="kind", label=_("kind")), "merchant", "currency",
+        _summary.computed(_kind, name="kind", label=_("kind")), "merchant", "service", "currency",
         "settlement_currency", _summary.text("is_test"), "status", "order_count",
         _summary.number("requested_sum"), _summary.number("actual_sum"), _summary.number("fee_sum"),
         _summary.number("credited_sum"),

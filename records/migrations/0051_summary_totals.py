@@ -15,6 +15,10 @@ LOCK TABLE records_payment, records_payout IN SHARE ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock(7421001);
 """
 
+NO_SUMMARIES = """
+CREATE OR REPLACE FUNCTION records_refill_summaries() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RETURN; END $$
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -88,5 +92,7 @@ class Migration(migrations.Migration):
             },
         ),
         *(migrations.RunSQL((SQL / f"{subject}.sql").read_text(encoding="utf-8")) for subject in SUBJECTS),
+        # The functions that are loaded here know summaries as 0060 keeps them, which fills them.
+        migrations.RunSQL(NO_SUMMARIES),
         migrations.RunSQL("SELECT records_recount_totals()"),
     ]

@@ -24,6 +24,7 @@ class Grain(models.TextChoices):
     """The length of time that one row of a total covers, both in UTC."""
 
     HOUR = "hour", _("Hour")
+    FOUR_HOURS = "4h", _("Four hours")
     DAY = "day", _("Day")
 
 
@@ -145,16 +146,19 @@ class PlatformTotal(Measures):
 
 
 class SummaryTotal(Measures):
-    """Totals of all services and channels together, by the hour and by the day (UTC).
+    """Totals of all channels together, by the hour, by four hours and by the day (UTC).
 
-    An empty merchant stands for all of them. Most figures that people look at ask for no service and no
-    channel, and a platform with fifty pairs of them would add up fifty rows for one.
+    An empty merchant stands for all of them, an empty service for all services: most figures that people
+    look at ask for no channel, and a platform with fifty pairs of service and channel would add up fifty rows
+    for one. Four hours are what the days of most zones are made of. A service has no hours of its own, and
+    those of a single merchant days alone.
     """
 
     grain = models.CharField(_("length"), max_length=4, choices=Grain)
     start = models.DateTimeField(_("start"))
     kind = models.PositiveSmallIntegerField(_("kind"))
     merchant = models.CharField(_("merchant"), max_length=16, blank=True)
+    service = models.CharField(_("service"), max_length=16, blank=True, default="")
     currency = models.CharField(_("currency"), max_length=8)
     settlement_currency = models.CharField(_("settlement currency"), max_length=8)
     is_test = models.BooleanField(_("test orders"))
@@ -166,12 +170,19 @@ class SummaryTotal(Measures):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=[
-                    "grain", "kind", "merchant", "start", "currency", "settlement_currency", "is_test",
-                    "status",
+                    "grain", "kind", "merchant", "service", "start", "currency", "settlement_currency",
+                    "is_test", "status",
                 ],
                 name="summary_total_once",
             )
         ]  # fmt: skip
+        indexes: ClassVar = [
+            models.Index(
+                fields=["kind", "merchant", "grain", "start"],
+                condition=~models.Q(service=""),
+                name="summary_total_by_service",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.start} {self.order_count}"
@@ -211,9 +222,9 @@ class AmountTotal(models.Model):
         ]  # fmt: skip
         indexes: ClassVar = [
             models.Index(
-                fields=["kind", "merchant", "grain", "start"],
+                fields=["kind", "merchant", "currency", "grain", "start"],
                 condition=models.Q(service=""),
-                name="amount_total_of_all",
+                name="amount_total_of_currency",
             )
         ]
 

@@ -114,14 +114,12 @@ BEGIN
             credited_sum = t.credited_sum + excluded.credited_sum
     ), summaries AS (
         INSERT INTO records_summarytotal AS t
-            (grain, start, kind, merchant, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
-        SELECT grain, start, kind, owner, currency, settlement_currency, is_test, status,
+            (grain, start, kind, merchant, service, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
+        SELECT grain, start, kind, owner, served, currency, settlement_currency, is_test, status,
                sum(order_count), sum(requested_sum), sum(actual_sum), sum(fee_sum), sum(credited_sum)
-        FROM taken
-            CROSS JOIN LATERAL (VALUES ('hour', hour), ('day', date_trunc('day', hour, 'UTC'))) AS grained (grain, start)
-            CROSS JOIN LATERAL (VALUES (merchant), ('')) AS owned (owner)
-        GROUP BY grain, start, kind, owner, currency, settlement_currency, is_test, status
-        ON CONFLICT (grain, kind, merchant, start, currency, settlement_currency, is_test, status) DO UPDATE SET
+        FROM taken CROSS JOIN LATERAL records_summaries_of(hour, merchant, service)
+        GROUP BY grain, start, kind, owner, served, currency, settlement_currency, is_test, status
+        ON CONFLICT (grain, kind, merchant, service, start, currency, settlement_currency, is_test, status) DO UPDATE SET
             order_count = t.order_count + excluded.order_count, requested_sum = t.requested_sum + excluded.requested_sum,
             actual_sum = t.actual_sum + excluded.actual_sum, fee_sum = t.fee_sum + excluded.fee_sum,
             credited_sum = t.credited_sum + excluded.credited_sum
@@ -154,16 +152,8 @@ END $$;
 CREATE OR REPLACE FUNCTION records_refill_totals() RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     DELETE FROM records_platformtotal;
-    DELETE FROM records_summarytotal;
     DELETE FROM records_amounttotal;
-    INSERT INTO records_summarytotal
-        (grain, start, kind, merchant, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
-    SELECT grain, start, kind, owner, currency, settlement_currency, is_test, status,
-           sum(order_count), sum(requested_sum), sum(actual_sum), sum(fee_sum), sum(credited_sum)
-    FROM records_orderhourtotal
-        CROSS JOIN LATERAL (VALUES ('hour', hour), ('day', date_trunc('day', hour, 'UTC'))) AS grained (grain, start)
-        CROSS JOIN LATERAL (VALUES (merchant), ('')) AS owned (owner)
-    GROUP BY grain, start, kind, owner, currency, settlement_currency, is_test, status;
+    PERFORM records_refill_summaries();
     INSERT INTO records_platformtotal
         (grain, start, kind, service, channel, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
     SELECT grain, start, kind, service, channel, currency, settlement_currency, is_test, status,

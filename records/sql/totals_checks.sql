@@ -1,7 +1,6 @@
 -- The audit of the orders' totals: each view must be empty. Loaded again by the migrations that change them.
 
-DROP VIEW IF EXISTS check_totals_of_orders, check_totals_agree_with_each_other, check_totals_of_platform, check_totals_of_summaries,
-    check_totals_of_amounts;
+DROP VIEW IF EXISTS check_totals_of_orders, check_totals_agree_with_each_other, check_totals_of_platform, check_totals_of_amounts;
 
 CREATE VIEW check_totals_of_orders AS
     WITH book AS (
@@ -56,21 +55,6 @@ CREATE VIEW check_totals_of_platform AS
         FROM records_orderdaytotal
     ) AS compared
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    HAVING sum(order_count) <> 0 OR sum(requested_sum) <> 0 OR sum(actual_sum) <> 0 OR sum(fee_sum) <> 0 OR sum(credited_sum) <> 0;
-
-CREATE VIEW check_totals_of_summaries AS
-    SELECT grain, start, kind, merchant, currency, settlement_currency, is_test, status
-    FROM (
-        SELECT grain, start, kind, merchant, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum
-        FROM records_summarytotal
-        UNION ALL
-        SELECT grain, start, kind, owner, currency, settlement_currency, is_test, status,
-            -order_count, -requested_sum, -actual_sum, -fee_sum, -credited_sum
-        FROM records_orderhourtotal
-            CROSS JOIN LATERAL (VALUES ('hour', hour), ('day', date_trunc('day', hour, 'UTC'))) AS grained (grain, start)
-            CROSS JOIN LATERAL (VALUES (merchant), ('')) AS owned (owner)
-    ) AS compared
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     HAVING sum(order_count) <> 0 OR sum(requested_sum) <> 0 OR sum(actual_sum) <> 0 OR sum(fee_sum) <> 0 OR sum(credited_sum) <> 0;
 
 CREATE VIEW check_totals_of_amounts AS

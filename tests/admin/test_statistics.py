@@ -246,7 +246,7 @@ def test_a_count_that_takes_too_long_says_how_to_ask_for_less(
 ) -> None:
     monkeypatch.setattr(statistics, "SECONDS_MAX", 1)
     with owner_connection.transaction():
-        owner_connection.execute("LOCK TABLE records_platformtotal IN ACCESS EXCLUSIVE MODE")
+        owner_connection.execute("LOCK TABLE records_summarytotal IN ACCESS EXCLUSIVE MODE")
         response = client.get(SERVICES)
     assert response.status_code == 200
     assert response.context["complaints"] == [
