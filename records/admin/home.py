@@ -23,6 +23,7 @@ from channels.models import Direction, Service
 from diamondpay.lib import deadlines, money, pages
 from diamondpay.lib.admin_columns import Columns, css, heading, list_url
 from records import attention, filters, queries, statistics, totals
+from records import low_balances as low_balances_of_day
 from records.admin import statistics_words as words
 from records.models import Account, Case, Notification, Payment, Payout
 from records.statistics import Asked, Links
@@ -214,25 +215,26 @@ def low_balances(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
     """Show wallets and channels whose balance is below what payouts took in a day."""
     if filters.confined_to(request.user) is not None:
         return None
+    accounts = filters.visible_to(request.user, Account.objects.all())
+    has_channels = request.user.has_perm("channels.view_channel")
     with _moment():
-        accounts = filters.visible_to(request.user, Account.objects.all())
-        taken = attention.taken_in_a_day(now)
-        found = {"wallet": attention.low_wallets(accounts, taken=taken)}
-        if request.user.has_perm("channels.view_channel"):
-            found["channel"] = attention.low_channels(taken=taken)
+        found = low_balances_of_day.lowest(
+            wallets=accounts, channels=accounts if has_channels else accounts.none(), now=now,
+            row_count=ROWS_MAX,
+        )  # fmt: skip
     rows = [
         {
-            "name": low.wallet_id or low.channel_id,
-            "owner": low.merchant_id if kind == "wallet" else gettext("channel"),
-            "url": _wallet_url(low.wallet_id) if kind == "wallet" else _channel_url(low.channel_id),
+            "name": low.name,
+            "owner": gettext("channel") if low.is_channel else low.merchant_id,
+            "url": _channel_url(low.name) if low.is_channel else _wallet_url(low.name),
             "balance": money.render(low.balance, low.exponent),
             "taken": money.render(low.taken, low.exponent), "currency": low.currency_id,
         }
-        for kind, each in found.items() for low in each[:ROWS_MAX]
+        for low in found.rows
     ]  # fmt: skip
     return {
-        "count": sum(len(each) for each in found.values()), "rows": rows, "url": _list("account"),
-        "left_out": sum(max(len(each) - ROWS_MAX, 0) for each in found.values()),
+        "count": found.count, "rows": rows, "url": _list("account"),
+        "left_out": found.count - len(rows),
     }  # fmt: skip
 
 
@@ -280,12 +282,12 @@ def table(
 ) -> dict[str, Any]:
     """Return what `admin/home/rows.html` shows: the first rows, how many there are in all, where they are."""
     found, count = attention.first(rows, row_count=ROWS_MAX)
+    # What is the same in a column is written once.
+    named = [(column, css(column), heading(column)) for column in columns]
     return {
         "title": title, "count": count, "url": url, "nothing": nothing, "note": note,
-        "headings": [(heading(column), css(column)) for column in columns],
-        "rows": [
-            [(column(row), css(column), heading(column)) for column in columns] for row in found
-        ],
+        "headings": [(title, name) for _column, name, title in named],
+        "rows": [[(column(row), name, title) for column, name, title in named] for row in found],
     }  # fmt: skip
 
 

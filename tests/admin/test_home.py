@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from diamondpay.lib import clock
 from diamondpay.models import Heartbeat, Preference, User
+from merchants.registration import Registered
 from operations import approvals, placement
 from operations.models import Act
-from records import attention, cases
-from records.models import Account, Case, Notification, Payout
+from records import cases, low_balances, payouts
+from records.models import Account, Actor, Case, Notification, Payout
 from tests import factories
 from tests.admin import book
 from tests.admin.test_statistics import cells, follow, listed
@@ -194,22 +196,104 @@ def test_a_balance_is_low_when_payouts_of_a_day_took_more(client: Client, boss: 
     book.payout(acme, "p1", amount="600")
     book.payout(rival, "p2", amount="600", is_paid=False)
     book.payout(rival, "p3", amount="10")
-    low = attention.low_wallets(Account.objects.all(), taken=attention.taken_in_a_day(clock.now()))
     # Fees of three permille went with them; what a payout under way has frozen is no longer available.
-    assert [(each.wallet_id, each.balance, each.taken) for each in low] == [
+    # Nothing ever came in through the channel, so what has gone out is missing there.
+    found = lowest()
+    assert [(each.name, each.balance, each.taken) for each in found.rows] == [
         (rival.wallets[0].pk, Decimal("388.17"), Decimal(610)),
         (acme.wallets[0].pk, Decimal("398.20"), Decimal(600)),
+        ("sandbox", Decimal(-610), Decimal(1210)),
     ]
-    # Nothing ever came in through the channel, so what has gone out is missing there.
-    (channel,) = attention.low_channels(taken=attention.taken_in_a_day(clock.now()))
-    assert (channel.channel_id, channel.balance, channel.taken) == ("sandbox", Decimal(-610), Decimal(1210))
-    names = [row["name"] for row in panels(client)["low-balances"]["rows"]]
-    assert names == [rival.wallets[0].pk, acme.wallets[0].pk, "sandbox"]
+    assert [each.is_channel for each in found.rows] == [False, False, True]
+    panel = panels(client)["low-balances"]
+    assert [row["name"] for row in panel["rows"]] == [rival.wallets[0].pk, acme.wallets[0].pk, "sandbox"]
+    assert (panel["count"], panel["left_out"]) == (3, 0)
+    book.fold()
+    assert lowest() == found
     book.fund(acme, "5000", request_id="more")
-    assert [
-        each.wallet_id
-        for each in attention.low_wallets(Account.objects.all(), taken=attention.taken_in_a_day(clock.now()))
-    ] == [rival.wallets[0].pk]
+    assert [each.name for each in lowest().rows] == [rival.wallets[0].pk, "sandbox"]
+
+
+def lowest(*, row_count: int = 5, wallets: Any = None, channels: Any = None) -> low_balances.Lowest:
+    """Return the lowest balances of now."""
+    accounts = Account.objects.all()
+    return low_balances.lowest(
+        wallets=accounts if wallets is None else wallets,
+        channels=accounts if channels is None else channels,
+        now=clock.now(), row_count=row_count,
+    )  # fmt: skip
+
+
+def indian(amount: str) -> Registered:
+    """A merchant with 10,000 rupees, of which a payout that waits takes the amount."""
+    owner = factories.make_merchant("Mumbai", services=["SVC0084"], channels=["rupees"])
+    book.fund(owner, "10000")
+    party = replace(book.PARTY, ifsc_code="HDFC0001234")
+    order = placement.NewPayout(
+        merchant=owner.merchant, service_id="SVC0084", merchant_order_no="r", amount=Decimal(amount),
+        party=party, sign_type="HMAC-SHA256", source="API_V1", merchant_channel_id=owner.wallets[0].pk,
+    )  # fmt: skip
+    placement.place_payout(order=order)
+    return owner
+
+
+@pytest.fixture
+def many_low() -> list[Registered]:
+    """Six wallets that have a little more than two thirds of what was taken, and one of rupees between."""
+    factories.make_channel("rupees", "INR", services=["SVC0084"], base_url=book.NOWHERE)
+    owners = [book.merchant(f"Merchant {number}") for number in range(6)]
+    for number, owner in enumerate(owners):
+        book.fund(owner, str(1000 + number))
+        book.payout(owner, "p", amount="600")
+    return [*owners, indian("6000")]
+
+
+def test_low_balances_are_the_lowest_shares_of_all_currencies_and_the_rest_is_counted(
+    client: Client, boss: User, many_low: list[Registered]
+) -> None:
+    wallets = [owner.wallets[0].pk for owner in many_low]
+    panel = panels(client)["low-balances"]
+    shown = [(row["name"], row["owner"], row["balance"], row["taken"]) for row in panel["rows"]]
+    owners = [owner.merchant.pk for owner in many_low]
+    # 4,000 of 6,000 rupees are less than 400.20 of 600 yuan; of the two channels one is in rupees.
+    assert shown == [
+        (wallets[0], owners[0], "398.20", "600.00"), (wallets[1], owners[1], "399.20", "600.00"),
+        (wallets[6], owners[6], "4,000.00", "6,000.00"), (wallets[2], owners[2], "400.20", "600.00"),
+        (wallets[3], owners[3], "401.20", "600.00"), ("sandbox", "channel", "-3,600.00", "3,600.00"),
+        ("rupees", "channel", "0.00", "6,000.00"),
+    ]  # fmt: skip
+    assert (panel["count"], panel["left_out"]) == (9, 2)
+    assert "2 more." in client.get("/admin/").content.decode()
+
+
+def test_low_balances_are_only_of_accounts_that_the_person_may_see(
+    client: Client, many_low: list[Registered]
+) -> None:
+    mine = Account.objects.filter(merchant=many_low[4].merchant)
+    found = lowest(wallets=mine, channels=Account.objects.none())
+    assert [(low.name, low.balance) for low in found.rows] == [(many_low[4].wallets[0].pk, Decimal("402.20"))]
+    assert found.count == 1
+    assert lowest(row_count=1).count == 9
+    assert [low.name for low in lowest(row_count=1).rows] == [many_low[0].wallets[0].pk, "sandbox"]
+    client.force_login(factories.make_merchant_user(many_low[4].merchant))
+    assert "low-balances" not in panels(client)
+
+
+def test_a_payout_of_a_day_ago_or_one_that_failed_takes_nothing_from_a_balance(boss: User) -> None:
+    acme, now = book.merchant("Acme"), clock.now()
+    book.fund(acme, "1000")
+    book.payout(acme, "old", amount="900", is_paid=False, now=now - timedelta(hours=25))
+    assert lowest().rows == ()
+    sent = book.payout(acme, "new", amount="60", is_paid=False, now=now - timedelta(hours=22))
+    assert [(low.name, low.taken) for low in lowest().rows] == [
+        (acme.wallets[0].pk, Decimal(60)), ("sandbox", Decimal(60)),
+    ]  # fmt: skip
+    with transaction.atomic():
+        attempt, locked = payouts.locked_attempt(sent.attempts.get().pk)
+        payouts.attempt_failed(
+            payout=locked, attempt=attempt, reason="refused", now=now, changed_by=Actor.CALLBACK
+        )
+    assert lowest() == low_balances.Lowest(rows=(), count=0)
 
 
 @pytest.mark.parametrize(("seconds", "word"), [(1, "All parts are alive"), (300, "Late")])

@@ -20,7 +20,7 @@ from diamondpay.lib import clock
 from diamondpay.models import Preference, User
 from merchants import registration
 from operations import placement
-from records import attention, checks, filters, list_sums, statistics, statistics_filters, totals
+from records import checks, filters, list_sums, low_balances, statistics, statistics_filters, totals
 from records.models import Account, Payout, PayoutAttempt
 from tests import factories
 from tests.admin import book
@@ -246,7 +246,10 @@ def test_what_payouts_took_is_compared_with_wallets_in_their_own_currency(mixed:
     mixed.paid(attempt_of(mixed.payout("5976")), "5976")
     mixed.says(mixed.deposit("1"), base.UpstreamState.FAILED)
     accounts = Account.objects.filter(merchant_channel=mixed.wallet)
-    (low,) = attention.low_wallets(accounts, taken=attention.taken_in_a_day(clock.now()))
+    found = low_balances.lowest(
+        wallets=accounts, channels=Account.objects.none(), now=clock.now(), row_count=5
+    )
+    (low,) = found.rows
     assert (low.currency_id, plain(low.balance), plain(low.taken)) == ("MTC", "256.75", "907.2")
 
 
