@@ -20,6 +20,7 @@ from diamondpay.lib import clock, deadlines, money, pages
 from merchants.models import Merchant
 from records import filter_sets, filters, statistics, statistics_filters, totals
 from records.admin import statistics_words as words
+from records.admin.statistics_cells import Cells
 from records.statistics import Asked, Bucket, Links, Row
 
 PERMISSIONS = {"payment": "records.view_payment", "payout": "records.view_payout"}
@@ -129,8 +130,10 @@ def _figures(request: HttpRequest, asked: Asked, *, by: str, complaints: list[st
         rows, sums = drawn[::-1], [row for row in sums if row.currency == unit]
     shown = rows if by == step else rows[:ROWS_MAX]
     names = _names(by, {row.key for row in shown})
-    list_url = reverse(_LISTS["payment" if asked.kind == totals.PAYMENTS else "payout"])
-    show = words.Shown(exponents=exponents, names=names, list_url=list_url, zone=asked.zone)
+    kind = "payment" if asked.kind == totals.PAYMENTS else "payout"
+    show = words.Shown(
+        exponents=exponents, names=names, list_url=reverse(_LISTS[kind]), zone=asked.zone, cells=Cells(kind)
+    )
     return {
         "step": step,
         "shown_by": by,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import money
 from diamondpay.lib.filters import Reading
+from records.admin.statistics_cells import Cells
 from records.statistics import Bucket, Row
 
 KINDS = {"payment": _("Deposits"), "payout": _("Payouts")}
@@ -100,17 +101,21 @@ def controls(reading: Reading, params: QueryDict, *, zone: ZoneInfo) -> list[Con
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Writes rows for the templates. `exponents` are the currencies' decimals, `names` those of the keys."""
+    """Writes rows for the templates. `exponents` are the currencies' decimals, `names` those of the keys.
+
+    With `cells` each row brings its cells too.
+    """
 
     exponents: Mapping[str, int]
     names: Mapping[Any, str]
     list_url: str
     zone: ZoneInfo
+    cells: Cells | None = None
 
     def row(self, row: Row) -> dict[str, Any]:
         """Return a row's texts and the lists behind them."""
         urls = {name: f"{self.list_url}?{query}" for name, query in row.queries.items()}
-        return {
+        shown = {
             "label": self.label(row.key), "name": self.names.get(row.key, ""),
             "currency": pair(row.currency, row.settlement_currency),
             "orders": f"{row.order_count:,}", "success": f"{row.success_count:,}",
@@ -120,14 +125,16 @@ class Shown:
             "actual": self._amount(row.actual, row.currency),
             "fee": self._settled(row.fee, row), "credited": self._settled(row.credited, row),
         }  # fmt: skip
+        return shown if self.cells is None else {**shown, "cells": self.cells.row(shown)}
 
     def bucket(self, bucket: Bucket) -> dict[str, Any]:
         """Return a bucket's texts and the lists behind them."""
         urls = {name: f"{self.list_url}?{query}" for name, query in bucket.queries.items()}
-        return {
+        shown = {
             "label": self._range(bucket), "orders": f"{bucket.order_count:,}" if bucket.order_count else "",
             "success": f"{bucket.success_count:,}", "rate": bucket.success_rate, "urls": urls,
         }  # fmt: skip
+        return shown if self.cells is None else {**shown, "cells": self.cells.bucket(shown)}
 
     def label(self, key: Any) -> str:
         """Return a group's key for reading: an hour as the viewer's clock shows it."""
