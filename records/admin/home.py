@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -89,7 +89,7 @@ def _moment() -> Iterator[None]:
 def _patient(panel: Callable[[HttpRequest, datetime], dict[str, Any] | None]) -> Any:
     """Let a panel whose counting took too long say so, and the rest of the page come."""
 
-    @wraps(panel)
+    @functools.wraps(panel)
     def shown(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
         try:
             return panel(request, now)
@@ -282,13 +282,29 @@ def table(
 ) -> dict[str, Any]:
     """Return what `admin/home/rows.html` shows: the first rows, how many there are in all, where they are."""
     found, count = attention.first(rows, row_count=ROWS_MAX)
-    # What is the same in a column is written once.
     named = [(column, css(column), heading(column)) for column in columns]
+    shown = [[(column(row), name, title) for column, name, title in named] for row in found]
     return {
         "title": title, "count": count, "url": url, "nothing": nothing, "note": note,
-        "headings": [(title, name) for _column, name, title in named],
-        "rows": [[(column(row), name, title) for column, name, title in named] for row in found],
+        "headings": [(title, name) for _column, name, title in named], "rows": shown, "body": _body(shown),
     }  # fmt: skip
+
+
+def _body(rows: Sequence[Sequence[tuple[Any, str, str]]]) -> SafeString:
+    """Return the rows as the table wants them; a template would take ten times as long."""
+    return mark_safe(  # noqa: S308 - every part is escaped where it is made
+        "".join(
+            "<tr>" + "".join(f"{_opening(name, title)}{conditional_escape(shown)}</td>"
+                             for shown, name, title in row) + "</tr>"
+            for row in rows
+        )
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _opening(name: str, title: str) -> str:
+    is_long = "reason" in name or "object_name" in name
+    return format_html('<td class="{}{}" data-label="{}">', name, " cut" if is_long else "", title)
 
 
 def _visible(request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

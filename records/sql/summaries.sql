@@ -16,6 +16,7 @@ $$;
 
 -- Adds the summaries up anew from the merchants' hours. Nobody folds meanwhile; orders may be written, for their changes wait as deltas.
 -- What is grouped has to fit into memory: on disk it would take three times as long.
+-- What is read together is written together.
 
 CREATE OR REPLACE FUNCTION records_refill_summaries() RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp SET work_mem = '256MB' AS $$
 BEGIN
@@ -25,5 +26,6 @@ BEGIN
     SELECT grain, start, kind, owner, served, currency, settlement_currency, is_test, status,
            sum(order_count), sum(requested_sum), sum(actual_sum), sum(fee_sum), sum(credited_sum)
     FROM records_orderhourtotal CROSS JOIN LATERAL records_summaries_of(hour, merchant, service)
-    GROUP BY grain, start, kind, owner, served, currency, settlement_currency, is_test, status;
+    GROUP BY grain, start, kind, owner, served, currency, settlement_currency, is_test, status
+    ORDER BY grain, kind, owner, served, start;
 END $$;

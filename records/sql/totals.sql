@@ -164,7 +164,8 @@ BEGIN
         UNION ALL
         SELECT 'day', day::timestamp AT TIME ZONE 'UTC', kind, service, channel, currency, settlement_currency, is_test, status,
                order_count, requested_sum, actual_sum, fee_sum, credited_sum FROM records_orderdaytotal
-    ) AS grained GROUP BY grain, start, kind, service, channel, currency, settlement_currency, is_test, status;
+    ) AS grained GROUP BY grain, start, kind, service, channel, currency, settlement_currency, is_test, status
+    ORDER BY grain, kind, start;
     WITH counted AS MATERIALIZED (
         SELECT 1 AS kind, date_trunc('hour', created_at, 'UTC') AS hour, merchant_id, service_id, channel_id, currency_id, is_test,
             records_amount_bucket(requested_amount) AS bucket, count(*) AS order_count, count(*) FILTER (WHERE status = 1) AS success_count
@@ -182,7 +183,8 @@ BEGIN
             VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant_id)
         ) AS kept (grain, start, owner)
         CROSS JOIN LATERAL (VALUES (service_id, channel_id), ('', '')) AS led (service, channel)
-    GROUP BY grain, start, kind, owner, service, channel, currency_id, is_test, bucket;
+    GROUP BY grain, start, kind, owner, service, channel, currency_id, is_test, bucket
+    ORDER BY grain, kind, owner, start;
 END $$;
 
 -- Counts every order anew, for the migration that brings a dimension and for whoever loads a book past the triggers. The caller
@@ -202,7 +204,8 @@ BEGIN
     UNION ALL
     SELECT date_trunc('hour', created_at, 'UTC'), 2, merchant_id, service_id, channel_id, currency_id, settlement_currency_id, is_test, status, count(*),
         sum(requested_amount), sum(coalesce(actual_amount, 0)), sum(fee), sum(CASE WHEN status = 1 THEN debited_amount ELSE 0 END)
-    FROM records_payout GROUP BY 1, 3, 4, 5, 6, 7, 8, 9;
+    FROM records_payout GROUP BY 1, 3, 4, 5, 6, 7, 8, 9
+    ORDER BY 1;
     INSERT INTO records_orderdaytotal
         (day, kind, merchant, service, channel, currency, settlement_currency, is_test, status, order_count, requested_sum, actual_sum, fee_sum, credited_sum)
     SELECT (hour AT TIME ZONE 'UTC')::date, kind, merchant, service, channel, currency, settlement_currency, is_test, status,
