@@ -79,7 +79,7 @@ AMOUNTS = {
     (False, False): _grains(
         "records_amounttotal", f"{_BY_SERVICE} AND {_TOGETHER}", periods.DAY, periods.HOUR
     ),
-    (True, True): _grains("records_amounttotal", _OF_ALL, periods.DAY),
+    (True, True): _grains("records_amounttotal", _OF_ALL, periods.DAY, periods.FOUR_HOURS),
     (True, False): _grains("records_amounttotal", _BY_SERVICE, periods.DAY),
 }
 

@@ -191,9 +191,10 @@ class SummaryTotal(Measures):
 class AmountTotal(models.Model):
     """How many orders were requested within an amount bucket, and how many of them succeeded.
 
-    An empty merchant stands for all of them together, by the hour and by the day (UTC); merchants have rows
-    by the day alone. An empty service, and with it an empty channel, stands for all of these: that is what
-    most look at. The edges of the buckets are `records.totals.AMOUNT_EDGES`.
+    An empty merchant stands for all of them together, by the hour and by the day (UTC). Merchants have rows
+    by the day and, of all services together, by four hours, of which the days of most zones are made. An
+    empty service, and with it an empty channel, stands for all of these: that is what most look at. The edges
+    of the buckets are `records.totals.AMOUNT_EDGES`.
     """
 
     grain = models.CharField(_("length"), max_length=4, choices=Grain)

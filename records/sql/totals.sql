@@ -132,13 +132,16 @@ BEGIN
     ), amounts AS (
         INSERT INTO records_amounttotal AS t
             (grain, start, kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count)
-        SELECT grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket, sum(order_count), sum(success_count)
+        SELECT grain, start, kind, owner, kept.service, kept.channel, currency, is_test, bucket, sum(order_count), sum(success_count)
         FROM of_amounts
+            CROSS JOIN LATERAL (SELECT date_trunc('day', hour, 'UTC') AS day, date_bin('4 hours', hour, '2000-01-01 00:00+00') AS four_hours) AS began
             CROSS JOIN LATERAL (
-                VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant)
-            ) AS kept (grain, start, owner)
-            CROSS JOIN LATERAL (VALUES (of_amounts.service, of_amounts.channel), ('', '')) AS led (service, channel)
-        GROUP BY grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket
+                VALUES ('hour', hour, '', of_amounts.service, of_amounts.channel), ('hour', hour, '', '', ''),
+                    ('4h', four_hours, merchant, '', ''),
+                    ('day', day, '', of_amounts.service, of_amounts.channel), ('day', day, '', '', ''),
+                    ('day', day, merchant, of_amounts.service, of_amounts.channel), ('day', day, merchant, '', '')
+            ) AS kept (grain, start, owner, service, channel)
+        GROUP BY grain, start, kind, owner, kept.service, kept.channel, currency, is_test, bucket
         ON CONFLICT (grain, kind, merchant, start, service, channel, currency, is_test, bucket) DO UPDATE SET
             order_count = t.order_count + excluded.order_count, success_count = t.success_count + excluded.success_count
     )
@@ -179,10 +182,13 @@ BEGIN
         (grain, start, kind, merchant, service, channel, currency, is_test, bucket, order_count, success_count)
     SELECT grain, start, kind, owner, service, channel, currency_id, is_test, bucket, sum(order_count), sum(success_count)
     FROM counted
+        CROSS JOIN LATERAL (SELECT date_trunc('day', hour, 'UTC') AS day, date_bin('4 hours', hour, '2000-01-01 00:00+00') AS four_hours) AS began
         CROSS JOIN LATERAL (
-            VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant_id)
-        ) AS kept (grain, start, owner)
-        CROSS JOIN LATERAL (VALUES (service_id, channel_id), ('', '')) AS led (service, channel)
+            VALUES ('hour', hour, '', service_id, channel_id), ('hour', hour, '', '', ''),
+                ('4h', four_hours, merchant_id, '', ''),
+                ('day', day, '', service_id, channel_id), ('day', day, '', '', ''),
+                ('day', day, merchant_id, service_id, channel_id), ('day', day, merchant_id, '', '')
+        ) AS kept (grain, start, owner, service, channel)
     GROUP BY grain, start, kind, owner, service, channel, currency_id, is_test, bucket
     ORDER BY grain, kind, owner, start;
 END $$;

@@ -73,12 +73,15 @@ CREATE VIEW check_totals_of_amounts AS
     )
     SELECT grain, start, kind, owner AS merchant, service, channel, currency, is_test, bucket
     FROM (
-        SELECT grain, start, kind, owner, led.service, led.channel, currency, is_test, bucket, order_count, success_count
+        SELECT grain, start, kind, owner, kept.service, kept.channel, currency, is_test, bucket, order_count, success_count
         FROM counted
+            CROSS JOIN LATERAL (SELECT date_trunc('day', hour, 'UTC') AS day, date_bin('4 hours', hour, '2000-01-01 00:00+00') AS four_hours) AS began
             CROSS JOIN LATERAL (
-                VALUES ('hour', hour, ''), ('day', date_trunc('day', hour, 'UTC'), ''), ('day', date_trunc('day', hour, 'UTC'), merchant)
-            ) AS kept (grain, start, owner)
-            CROSS JOIN LATERAL (VALUES (counted.service, counted.channel), ('', '')) AS led (service, channel)
+                VALUES ('hour', hour, '', counted.service, counted.channel), ('hour', hour, '', '', ''),
+                    ('4h', four_hours, merchant, '', ''),
+                    ('day', day, '', counted.service, counted.channel), ('day', day, '', '', ''),
+                    ('day', day, merchant, counted.service, counted.channel), ('day', day, merchant, '', '')
+            ) AS kept (grain, start, owner, service, channel)
         UNION ALL
         SELECT grain, start, kind, merchant, service, channel, currency, is_test, bucket, -order_count, -success_count
         FROM records_amounttotal

@@ -104,22 +104,26 @@ def cut(desk: Desk) -> Desk:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("zone", "amounts", "sides"),
+    ("zone", "services", "amounts", "sides"),
     [
-        # 16:00 to 16:00 UTC: eight hours of the first day in the book, eight of the second taken off.
-        ("Asia/Shanghai", [5, 20, 60, 300, 700], 2),
-        # 5:00 to 5:00 UTC: the day before five hours are taken off, on the day itself they are in the book.
-        ("America/New_York", [5, 20, 300, 1], 2),
+        # 16:00 to 16:00 UTC is made of whole steps of four hours.
+        ("Asia/Shanghai", None, [20, 300, 5, 60, 700], 0),
+        # Of a service there are days alone: eight hours of the first are counted, of the second taken off.
+        ("Asia/Shanghai", ["SVC0001"], [20, 300, 5, 60, 700], 2),
+        # 5:00 to 5:00 UTC, the day before: an hour is taken off where it begins, and counted where it ends.
+        ("America/New_York", None, [1, 20, 300, 5], 2),
+        ("America/New_York", ["SVC0001"], [1, 20, 300, 5], 2),
     ],
 )
 def test_a_merchants_amounts_of_a_day_are_exact_east_and_west_of_utc_a2(
-    cut: Desk, zone: str, amounts: list[int], sides: int
+    cut: Desk, zone: str, services: list[str] | None, amounts: list[int], sides: int
 ) -> None:
     day = (DAY if zone == "Asia/Shanghai" else DAY - timedelta(days=1)).date()
     start = datetime.combine(day, datetime.min.time(), tzinfo=ZoneInfo(zone))
+    owner = cut.registered.merchant.pk
     with CaptureQueriesContext(connection) as captured:
         found = totals.amounts(
-            kind=1, start=start, end=start + timedelta(days=1), merchants=[cut.registered.merchant.pk]
+            kind=1, start=start, end=start + timedelta(days=1), merchants=[owner], services=services
         )
     assert {row.bucket: row.order_count for row in found} == Counter(bucket(Decimal(a)) for a in amounts)
     assert len(captured) == 1
@@ -134,6 +138,17 @@ def test_a_service_has_no_hours_of_its_own_and_equals_the_book_a2(cut: Desk) -> 
             found = totals.figures(kind=1, start=start, end=end, merchants=merchants, group_by=["service"])
             assert sum(row.order_count for row in found) == expected
     assert checks.violations() == []
+
+
+@pytest.mark.tampers
+@pytest.mark.django_db(transaction=True)
+def test_the_audit_finds_wrong_amounts_of_four_hours_a2(
+    cut: Desk, owner_connection: psycopg.Connection
+) -> None:
+    fold()
+    assert checks.violations() == []
+    owner_connection.execute(b"DELETE FROM records_amounttotal WHERE grain = '4h' AND bucket = 1")
+    assert dict(checks.violations()) == {"check_totals_of_amounts": 1}
 
 
 @pytest.mark.tampers
