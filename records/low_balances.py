@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -109,7 +110,7 @@ def lowest(
     """
     # Whole hours, so that no order itself is read.
     end = periods.rounded_up(now, periods.HOUR)
-    hours = [totals.PAYOUTS, end - DAY, end, _TAKING]
+    hours: list[Any] = [totals.PAYOUTS, end - DAY, end, _TAKING]
     of_wallets, of_channels = _ids(wallets), _ids(channels)
     statement = _STATEMENT.format(
         hours=_OF_HOURS.format(table="records_orderhourtotal"),
@@ -132,7 +133,7 @@ def lowest(
     )  # fmt: skip
 
 
-def _ids(accounts: QuerySet[Account]) -> tuple[str, Sequence[object]]:
+def _ids(accounts: QuerySet[Account]) -> tuple[str, Sequence[Any]]:
     try:
         return accounts.order_by().values("pk").query.sql_with_params()
     except EmptyResultSet:
