@@ -77,7 +77,9 @@ def readable(value: Any, *, keep: Collection[str] = (), length_max: int = TEXT_L
     if len(text) > READ_LENGTH_MAX:
         # Not through the middle of a number, whose first half would then look harmless.
         text = _cut(text, READ_LENGTH_MAX)
-    clean = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
+    clean = text
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        clean = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
     masked = _Mask(keep).text(clean)
     return masked if len(masked) <= length_max else masked[: length_max - 1] + "…"
 
@@ -265,8 +267,7 @@ class _Mask:
         for piece in _TOKEN.findall(text):
             level = levels[-1]
             if piece in "{[":
-                is_sensitive = is_secret(level.name) or is_personal(level.name)
-                inherited = level.name if is_sensitive else level.inherited
+                inherited = level.name if _is_covered(level.name) else level.inherited
                 levels.append(_Level(is_object=piece == "{", inherited=inherited))
             elif piece in "}]":
                 levels = levels[:-1] or [_Level(is_object=False)]
@@ -279,7 +280,7 @@ class _Mask:
                 continue
             elif level.is_object and not level.is_value:
                 level.name = _unquoted(piece)
-                shown.append(self.by_looks(piece))
+                shown.append(piece if _is_dull(piece) else self.by_looks(piece))
                 continue
             else:
                 shown.append(self._scalar(piece, level.name or level.inherited, level.inherited, nested))
@@ -293,9 +294,9 @@ class _Mask:
         if not is_quoted and text in ("null", "true", "false"):
             return piece
         # What a sensitive field holds is sensitive, whatever the fields inside it are called.
-        owner = name if is_secret(name) or is_personal(name) or not inherited else inherited
-        masked = self.value(owner, text, nested)
-        return json.dumps(masked, ensure_ascii=False) if is_quoted else masked
+        owner = name if _is_covered(name) or not inherited else inherited
+        masked = text if not _is_covered(owner) and _is_dull(text) else self.value(owner, text, nested)
+        return _quoted(masked) if is_quoted else masked
 
     def _loose(self, text: str) -> str:
         """Mask what stands in lines, headers, tags and prose."""
@@ -344,6 +345,8 @@ def _opaque(found: re.Match[str]) -> str:
 def _unquoted(piece: str) -> str:
     if not piece.startswith('"'):
         return piece
+    if "\\" not in piece and piece.endswith('"') and len(piece) > 1:
+        return piece[1:-1]
     try:
         text: str = json.loads(piece, strict=False)
     except ValueError:

@@ -179,4 +179,9 @@ def render(amount: Decimal, exponent: int) -> str:
     Shows `exponent` decimals, of a currency with more than eight eight of them, and more when the amount has
     more: a page must never hide a digit.
     """
-    return f"{amount:,.{max(min(exponent, DECIMALS_SHOWN), decimals_used(amount))}f}"
+    if not amount.is_finite():
+        raise AmountTooLarge(_("The amount is not a number."))
+    # A column's value comes with all its 18 decimals; a list writes a hundred of them.
+    whole, _point, decimals = f"{amount:,f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(min(exponent, DECIMALS_SHOWN), "0")
+    return f"{whole}.{decimals}" if decimals else whole
