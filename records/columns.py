@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 from django.db.models import F, OuterRef, Subquery
-from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_columns, columns
+from diamondpay.lib import admin_columns, columns, markup
 from diamondpay.lib.columns import Column, Table
 from records import audit_trail, chain_list, tones
 from records.filter_sets import UPSTREAM
@@ -45,7 +44,7 @@ def _merchant(table: Table, name: str = "merchant_id", **options: Any) -> Column
     def show(row: Any) -> Any:
         key = read(row)
         return (
-            format_html('<a href="{}">{}</a>', admin_columns.page_of("merchants_merchant", key), key)
+            markup.filled('<a href="{}">{}</a>', admin_columns.page_of("merchants_merchant", key), key)
             if key
             else admin_columns.dash()
         )
@@ -263,12 +262,19 @@ def _cut(table: Table, name: str, *, label: Any, **options: Any) -> Column:
 
     def show(row: Any) -> Any:
         text = " ".join(admin_columns.readable(read(row)).split())
-        return Truncator(text).chars(_TEXT_LENGTH_MAX) or admin_columns.dash()
+        return _beginning(text) or admin_columns.dash()
 
     return table.computed(
         name, show, label=label, reader=lambda row: admin_columns.readable(read(row)) or None, css="cut",
         **options,
     )  # fmt: skip
+
+
+def _beginning(text: str) -> str:
+    # Only where signs are made of several is there more to it than to count.
+    if text.isascii():
+        return text if len(text) <= _TEXT_LENGTH_MAX else f"{text[: _TEXT_LENGTH_MAX - 1]}…"
+    return Truncator(text).chars(_TEXT_LENGTH_MAX)
 
 
 def _callbacks() -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_str
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from diamondpay.lib import masking, money
+from diamondpay.lib import drawn, markup, masking, money
 
 Column = str | Callable[[Any], Any]
 
@@ -29,9 +30,17 @@ Column = str | Callable[[Any], Any]
 BEFORE = "before"
 _ANY_KEY = "any-key"
 _NOTHING = SafeString("<span></span>")
+_DASH = SafeString('<span class="nothing">–</span>')
+# 2026-11-28 14:05:09
+_STAMP_LENGTH = 19
+_COPIED = (
+    '<span class="id">{}<button class="copy" type="button" data-copy="{}" aria-label="{}"></button></span>'
+)
+_TIME = '<time datetime="{}" title="{}">{}</time>'
 _NEAR_DAYS = 180
 # Longer numbers are cut in the middle: what tells them apart stands at their ends.
 _NUMBER_LENGTH_MAX = 18
+_copy = drawn.InLanguage(lambda: gettext("Copy %s"))
 _NEVER_SHOWN = re.compile(r"(_encrypted|_hash|^password|_xid)$")
 
 
@@ -74,14 +83,13 @@ class Columns:
 
     def text(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a value as it is, or a choice's word."""
-        read = reader(name)
-        choices = self.choices(name)
+        read, words = reader(name), self._words(name)
 
         def show(row: Any) -> Any:
             value = read(row)
             if isinstance(value, bool):
                 return gettext("Yes") if value else gettext("No")
-            return dash() if value in (None, "") else force_str(choices.get(value, value), strings_only=True)
+            return dash() if value in (None, "") else force_str(words().get(value, value), strings_only=True)
 
         return self._named(show, kind="text", name=name, label=label)
 
@@ -93,19 +101,17 @@ class Columns:
         A bare one leaves the currency's name to the heading.
         """
         read, read_currency = reader(name), reader(currency)
+        # A bare one is named by its heading, and where there is no heading, on a phone, by itself.
+        small = '<small class="unit">' if is_bare else "<small>"
+        shape = f'<span class="{{}}">{{}} {small}{{}}</small></span>'
 
         def show(row: Any) -> Any:
             amount, unit = read(row), read_currency(row)
             if amount is None:
                 return dash()
             shown = money.render(amount, unit.exponent if unit else 2)
-            tone = "amount zero" if not amount else "amount"
-            # A bare one is named by its heading, and where there is no heading, on a phone, by itself.
-            small = "unit" if is_bare else ""
-            css = SafeString(f' class="{small}"' if small else "")
-            return format_html(
-                '<span class="{}">{} <small{}>{}</small></span>', tone, shown, css, unit.pk if unit else ""
-            )
+            tone = "amount" if amount else "amount zero"
+            return markup.filled(shape, tone, shown, unit.pk if unit else "")
 
         return self._named(show, kind="money", name=name, label=label)
 
@@ -121,11 +127,11 @@ class Columns:
 
     def badge(self, name: str, tones: Mapping[Any, str], *, label: Any = None) -> Callable[[Any], Any]:
         """Show a choice as its word on a tint: progress, success, failed, closed, review or retrying."""
-        read, choices = reader(name), self.choices(name)
+        read, words = reader(name), self._words(name)
 
         def show(row: Any) -> Any:
             value = read(row)
-            return badge(value, tones.get(value, "closed"), choices)
+            return badge(value, tones.get(value, "closed"), words())
 
         return self._named(show, kind="badge", name=name, label=label)
 
@@ -135,7 +141,7 @@ class Columns:
 
         def show(row: Any) -> Any:
             # Django's list would show a dash for an empty text, which reads as "unknown".
-            return format_html('<span class="badge outline">{}</span>', word) if read(row) else _NOTHING
+            return markup.filled('<span class="badge outline">{}</span>', word) if read(row) else _NOTHING
 
         return self._named(show, kind="badge", name=name, label=label)
 
@@ -189,7 +195,7 @@ class Columns:
             if not text:
                 return dash()
             summary = gettext("%d characters") % len(text)
-            return format_html("<details><summary>{}</summary><pre>{}</pre></details>", summary, text)
+            return markup.filled("<details><summary>{}</summary><pre>{}</pre></details>", summary, text)
 
         return self._named(show, kind="folded", name=name, label=label)
 
@@ -200,6 +206,10 @@ class Columns:
     def choices(self, name: str) -> dict[Any, Any]:
         """Return the words of a field's choices, nothing for what is no field."""
         return dict(getattr(self._field(name), "flatchoices", None) or [])
+
+    def _words(self, name: str) -> drawn.InLanguage[dict[Any, str]]:
+        choices = self.choices(name)
+        return drawn.InLanguage(lambda: {value: str(word) for value, word in choices.items()})
 
     def _field(self, name: str) -> Any:
         model: Any = self._model
@@ -254,9 +264,8 @@ def list_url(label: str) -> str:
 
 def link_to(model: type[models.Model], key: Any, text: Any) -> SafeString:
     """Return a link to the page of an object."""
-    return format_html(
-        '<a href="{}">{}</a>', page_of(f"{model._meta.app_label}_{model._meta.model_name}", key), text
-    )
+    url = page_of(f"{model._meta.app_label}_{model._meta.model_name}", key)
+    return markup.filled('<a href="{}">{}</a>', url, text)
 
 
 def page_of(name: str, key: Any) -> str:
@@ -266,6 +275,8 @@ def page_of(name: str, key: Any) -> str:
     for each kind.
     """
     before, after = _page(name)
+    if isinstance(key, int):
+        return f"{before}{key}{after}"
     return f"{before}{url_quote(quote(str(key)))}{after}"
 
 
@@ -279,24 +290,21 @@ def badge(value: Any, tone: str, words: Mapping[Any, Any]) -> SafeString:
     """Return a state as its word on a tint."""
     if value is None:
         return dash()
-    return format_html('<span class="badge {}">{}</span>', tone, words.get(value, value))
+    return markup.filled('<span class="badge {}">{}</span>', tone, words.get(value, value))
 
 
 def identified(value: Any, *, url: str = "", is_main: bool = False) -> SafeString:
     """Return a number of record, cut in the middle where it is long, beside a button that copies it."""
     text = str(value)
     shown = text if len(text) <= _NUMBER_LENGTH_MAX else f"{text[:9]}…{text[-6:]}"
-    title = format_html(' title="{}"', text) if shown != text else ""
+    title = markup.filled(' title="{}"', text) if shown != text else ""
     main = SafeString(" data-open") if is_main else ""
-    opened = format_html('<a href="{}"{}{}>{}</a>', url, main, title, shown) if url else None
-    button = format_html(
-        '<button class="copy" type="button" data-copy="{}" aria-label="{}"></button>',
-        text,
-        gettext("Copy %s") % text,
+    opened = (
+        markup.filled('<a href="{}"{}{}>{}</a>', url, main, title, shown)
+        if url
+        else markup.filled("<span{}>{}</span>", title, shown)
     )
-    return format_html(
-        '<span class="id">{}{}</span>', opened or format_html("<span{}>{}</span>", title, shown), button
-    )
+    return markup.filled(_COPIED, opened, text, _copy() % text)
 
 
 def plain(value: Decimal | int) -> str:
@@ -316,6 +324,8 @@ def readable(value: Any) -> str:
 
 def reader(name: str) -> Callable[[Any], Any]:
     """Return what reads a value by its path, with dots over relations; None where the way ends early."""
+    if "." not in name:
+        return operator.attrgetter(name)
     parts = name.split(".")
 
     def read(row: Any) -> Any:
@@ -332,16 +342,16 @@ def _moment(read: Callable[[Any], Any], *, full: bool) -> Callable[[Any], Any]:
         value: datetime | None = read(row)
         if value is None:
             return dash()
-        local = timezone.localtime(value)
-        long = local.strftime("%Y-%m-%d %H:%M:%S %z")
+        local = value.astimezone(timezone.get_current_timezone()).isoformat(sep=" ", timespec="seconds")
+        stamp, offset = local[:_STAMP_LENGTH], local[_STAMP_LENGTH:].replace(":", "")
         # What is far away is told apart by its year, what is near by its seconds.
         is_near = abs((value - timezone.now()).days) < _NEAR_DAYS
-        shown = long if full else local.strftime("%m-%d %H:%M:%S" if is_near else "%Y-%m-%d %H:%M")
-        return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), long, shown)
+        shown = f"{stamp} {offset}" if full else stamp[5:] if is_near else stamp[:-3]
+        return markup.filled(_TIME, value.isoformat(), f"{stamp} {offset}", shown)
 
     return show
 
 
 def dash() -> SafeString:
     """Return what stands where there is nothing."""
-    return format_html('<span class="nothing">{}</span>', "–")
+    return _DASH

@@ -6,6 +6,7 @@ A column says how it is read from a row, how a list shows it, who may see it, an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,11 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.utils.encoding import force_str
-from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from diamondpay.lib import admin_columns
+from diamondpay.lib import admin_columns, drawn, markup
 
 Value = str | int | Decimal | datetime | None
 
@@ -66,12 +66,28 @@ class Column:
     @property
     def heading(self) -> str:
         """The column's name."""
-        return str(capfirst(force_str(self.label)))
+        return self._headings()[0]
 
     @property
     def heading_short(self) -> str:
         """The column's name above a list."""
-        return str(capfirst(force_str(self.short or self.label)))
+        return self._headings()[1]
+
+    @property
+    def opening(self) -> SafeString:
+        """The beginning of each of its cells."""
+        return self._headings()[2]
+
+    @functools.cached_property
+    def _headings(self) -> drawn.InLanguage[tuple[str, str, SafeString]]:
+        parts = (self.css, "card-main" * self.is_card, "card-named" * self.is_named)
+        named = markup.filled(' class="{}"', " ".join(filter(None, parts))) if any(parts) else ""
+
+        def said() -> tuple[str, str, SafeString]:
+            whole, short = (str(capfirst(force_str(text))) for text in (self.label, self.short or self.label))
+            return whole, short, markup.filled('<td data-label="{}"{}>', whole, named)
+
+        return drawn.InLanguage(said)
 
     def read(self, row: Any) -> Value:
         """Return the value for a file: a text in words, a Decimal, an aware moment, a number, or None."""
@@ -80,7 +96,11 @@ class Column:
 
     def unit(self, row: Any) -> Any:
         """Return the currency (its id and exponent) of an amount's row, None for other columns."""
-        return admin_columns.reader(self.currency)(row) if self.currency else None
+        return self._unit_reader(row) if self.currency else None
+
+    @functools.cached_property
+    def _unit_reader(self) -> Callable[[Any], Any]:
+        return admin_columns.reader(self.currency)
 
 
 def allowed(columns: Iterable[Column], user: Any) -> tuple[Column, ...]:
@@ -117,44 +137,34 @@ def body(page: Sequence[Any], columns: Sequence[Column], *, unit: str = "", quer
     the address of each row's page, so that the page knows its neighbours in the list.
     """
     # A page has a thousand cells: what is the same in a column is written once.
-    openings = [_opening(each) for each in columns]
-    return mark_safe(  # noqa: S308 - every part is escaped where it is made
-        "\n".join(
-            f'<tr data-href="{escape(address(row, columns, query=query))}">'
-            + "".join(
-                f"{opening}{conditional_escape(shown)}</td>"
-                for opening, shown in zip(openings, _cells(row, columns, unit, query), strict=True)
-            )
-            + "</tr>"
-            for row in page
-        )
-    )
+    openings = [each.opening for each in columns]
+    opener = _opener(columns)
+    lines = []
+    for row in page:
+        url = f"{opener(row)}{query}" if opener else ""
+        cells = zip(openings, _cells(row, columns, unit, url), strict=True)
+        inside = "".join([f"{opening}{markup.safe(shown)}</td>" for opening, shown in cells])
+        lines.append(f'<tr data-href="{markup.safe(url)}">{inside}</tr>')
+    return mark_safe("\n".join(lines))  # noqa: S308 - every part is escaped where it is made
 
 
-def address(row: Any, columns: Sequence[Column], *, query: str = "") -> str:
-    """Return where a row leads, nothing where it has no page."""
-    opens = next((each.opens for each in columns if each.opens is not None), None)
-    return f"{opens(row)}{query}" if opens else ""
+def _opener(columns: Sequence[Column]) -> Callable[[Any], str] | None:
+    return next((each.opens for each in columns if each.opens is not None), None)
 
 
-def _opening(column: Column) -> str:
-    css = " ".join(
-        part for part in (column.css, "card-main" * column.is_card, "card-named" * column.is_named) if part
-    )
-    named = format_html(' class="{}"', css) if css else ""
-    return format_html('<td data-label="{}"{}>', column.heading, named)
-
-
-def _cells(row: Any, columns: Sequence[Column], unit: str, query: str) -> Iterator[Any]:
+def _cells(row: Any, columns: Sequence[Column], unit: str, url: str) -> Iterator[Any]:
     said = unit
     for each in columns:
         if each.opens is not None:
-            url = f"{each.opens(row)}{query}"
             yield admin_columns.identified(each.reader(row), url=url, is_main=True)
-        elif each.show_bare is None or each.reader(row) is None:
+        elif each.show_bare is None:
+            yield each.show(row)
+        elif unit:
+            yield each.show_bare(row)
+        elif each.reader(row) is None:
             yield each.show(row)
         else:
-            own = unit or str(getattr(each.unit(row), "pk", ""))
+            own = str(getattr(each.unit(row), "pk", ""))
             yield each.show_bare(row) if own == said else each.show(row)
             said = own
 
@@ -208,7 +218,7 @@ class Table:
 
         def show_cut(row: Any) -> Any:
             text = value(row)
-            return format_html('<span title="{}">{}</span>', text, text) if text else show(row)
+            return markup.filled('<span title="{}">{}</span>', text, text) if text else show(row)
 
         whole = self._columns.computed(show_cut, name=name, label=named)
         return self._made(name, whole, reader=value, **options)
@@ -253,7 +263,7 @@ class Table:
         flagged = [self._columns.flag(flag, word=word) for flag, word in marks]
 
         def show(row: Any) -> Any:
-            return format_html_join(" ", "{}", ((part(row),) for part in (plain, *flagged)))
+            return SafeString(" ".join([markup.safe(part(row)) for part in (plain, *flagged)]))
 
         named = plain.short_description  # type: ignore[attr-defined]
         return self._made(

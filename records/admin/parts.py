@@ -6,15 +6,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.admin.utils import quote
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 
 from channels.models import Currency
-from diamondpay.lib import admin_columns, money
+from diamondpay.lib import admin_columns, markup, money
 
 MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
@@ -28,8 +25,8 @@ def amount(
     text = plain_amount(value, currency)
     shown = f"+{text}" if signed and value > 0 else text.replace("-", "−")
     tone = "amount zero" if not value else "amount"
-    unit = format_html(" <small>{}</small>", currency.pk) if currency and names_unit else ""
-    return format_html('<span class="{}">{}{}</span>', tone, shown, unit)
+    unit = markup.filled(" <small>{}</small>", currency.pk) if currency and names_unit else ""
+    return markup.filled('<span class="{}">{}{}</span>', tone, shown, unit)
 
 
 def plain_amount(value: Decimal, currency: Currency | None) -> str:
@@ -42,7 +39,7 @@ def moment(value: datetime | None) -> SafeString:
     if value is None:
         return nothing()
     shown = timezone.localtime(value).strftime(MOMENT_FORMAT)
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+    return markup.filled('<time datetime="{}">{}</time>', value.isoformat(), shown)
 
 
 def clock_time(value: datetime, now: datetime) -> str:
@@ -75,7 +72,7 @@ def number(text: str) -> SafeString:
     """Return a number of record with its copy button."""
     if not text:
         return nothing()
-    return format_html(
+    return markup.filled(
         '<span class="id"><span>{}</span><button class="copy" type="button" data-copy="{}"'
         ' aria-label="{}"></button></span>', text, text, _t("Copy"),
     )  # fmt: skip
@@ -83,21 +80,21 @@ def number(text: str) -> SafeString:
 
 def badge(word: Any, tone: str) -> SafeString:
     """Return a state as its word on a tint."""
-    return format_html('<span class="badge {}">{}</span>', tone, word)
+    return markup.filled('<span class="badge {}">{}</span>', tone, word)
 
 
 def page_url(model: Any, key: Any) -> str:
     """Return the address of an object's page."""
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[quote(str(key))])
+    return admin_columns.page_of(f"{model._meta.app_label}_{model._meta.model_name}", key)
 
 
 def link(model: Any, key: Any, text: Any, *, is_open: bool = True) -> SafeString:
     """Return a link to an object's page, or the text alone for those who may not open it."""
     if key is None:
         return nothing()
-    return admin_columns.link_to(model, key, text) if is_open else format_html("{}", text)
+    return admin_columns.link_to(model, key, text) if is_open else markup.filled("{}", text)
 
 
 def nothing() -> SafeString:
     """Return the dash that stands for no value."""
-    return format_html('<span class="nothing">{}</span>', "–")
+    return admin_columns.dash()

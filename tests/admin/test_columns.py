@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from channels.models import Currency
 from diamondpay.lib import columns
@@ -191,3 +192,24 @@ def test_a_row_names_its_currency_once_and_again_where_it_changes(boss: User) ->
         [("", "CNY"), ("", "MTC"), (bare, "MTC")],
         [],
     ]
+
+
+@pytest.mark.parametrize(
+    "address", [f"{PAYMENTS}?columns=payment_id,merchant_order_no,merchant_name", "search"]
+)
+def test_what_people_wrote_is_escaped_in_every_cell(client: Client, boss: User, address: str) -> None:
+    hostile = "<i>\"'&amp;{0}%s</i>"
+    acme = book.merchant("Acme")
+    type(acme.merchant).objects.filter(pk=acme.merchant.pk).update(name=hostile)
+    first, second = book.deposit(acme, f"{hostile}1"), book.deposit(acme, f"{hostile}2")
+    page = (
+        client.get("/admin/search/", {"q": first.account_tail})
+        if address == "search"
+        else client.get(address)
+    )
+    html = page.content.decode()
+    assert first.payment_id in html
+    assert second.payment_id in html
+    assert "<i>" not in html
+    # Each number once as a text and once as what a pointer or the copying button says; each name once.
+    assert html.count(escape(hostile)) == (6 if address == "search" else 10)
