@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zoneinfo
 from datetime import datetime
 from functools import cache
@@ -17,10 +18,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import clock, pages
+from diamondpay.lib import clock, pages, sql
 from diamondpay.models import Preference, User
 
 TIME_ZONE_KEY = "time_zone"
+_READ = "SELECT key, value::text FROM diamondpay_preference WHERE user_id = %(user)s"
 # Aliases and the zones of a file system are no places that people live in.
 _NOT_PLACES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
 
@@ -41,6 +43,19 @@ class ZoneForm(forms.Form):
         field = self.fields["time_zone"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
         field.choices = [("", gettext("The platform’s zone: %(zone)s, %(offset)s") % named), *_by_region(now)]
+
+
+def read(user: Any) -> dict[str, Any]:
+    """Return all that a person has chosen, by key, and remember it with the user object."""
+    found: dict[str, Any] = {key: json.loads(value) for key, value in sql.rows(_READ, {"user": user.pk})}
+    user.preferences_read = found
+    return found
+
+
+def remembered(user: Any) -> dict[str, Any]:
+    """Return what was read last with the user object: each page begins with reading its person's zone."""
+    found: dict[str, Any] | None = getattr(user, "preferences_read", None)
+    return read(user) if found is None else found
 
 
 def zone_of(user: Any) -> ZoneInfo:
@@ -87,7 +102,7 @@ def _store(user: Any, name: str) -> None:
 
 
 def _chosen(user: Any) -> str:
-    chosen = Preference.objects.filter(user=user, key=TIME_ZONE_KEY).values_list("value", flat=True).first()
+    chosen = read(user).get(TIME_ZONE_KEY)
     return chosen if isinstance(chosen, str) and chosen in _known() else ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -26,26 +25,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from diamondpay import audit, preferences
+from diamondpay import audit, navigation, preferences
 from diamondpay.identity import sign_ins
 from diamondpay.lib import admin as model_pages
 from diamondpay.lib import clock, deadlines, pages
 from diamondpay.models import SignIn, User
+from diamondpay.navigation import Item, Link
 from diamondpay.people.signing_in import OwnPasswordView, SignInView
 from merchants import access
 
-
-@dataclass(frozen=True, kw_only=True)
-class Link:
-    """A page in the menu that is no model's list; shown to holders of any of the permissions."""
-
-    url_name: str
-    title: Any
-    permissions: tuple[str, ...]
-
-
 # The menu, grouped and titled as the seeds do (000 Order Records, 002 Operation Management).
-MENU: tuple[tuple[Any, tuple[tuple[str, Any] | Link, ...]], ...] = (
+MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (_("Records"), (
         ("records.payment", _("Deposit Order Records")),
         ("records.payout", _("Payout Order Records")),
@@ -189,6 +179,9 @@ RARE = frozenset({
 })  # fmt: skip
 
 
+_menu = navigation.Menu(MENU, rare=RARE)
+
+
 class Site(admin.AdminSite):
     """The back office. Pages ask it whose rows to show and tell it what they did (`lib.house.House`)."""
 
@@ -236,28 +229,15 @@ class Site(admin.AdminSite):
         """Return the menu: the groups of the seeds, of each what the person may open."""
         if app_label is not None:
             return list(super().get_app_list(request, app_label))
-        offered = {
+        return _menu.of(request, lambda: self._offered(request))
+
+    def _offered(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the lists that the person may open, by model label."""
+        return {
             f"{app['app_label']}.{entry['object_name']}".lower(): entry
             for app in self._build_app_dict(request).values()
             for entry in app["models"]
         }
-        menu = []
-        for title, items in MENU:
-            entries = [entry for item in items if (entry := _entry(request, item, offered)) is not None]
-            if entries:
-                slug = str(items[0][0] if isinstance(items[0], tuple) else title).partition(".")[0]
-                menu.append(
-                    {
-                        "name": title,
-                        "app_label": slug,
-                        "app_url": f"{reverse('admin:index', current_app=self.name)}#{slug}",
-                        "has_module_perms": True,
-                        "models": entries,
-                        "has_rare": any(entry["is_rare"] for entry in entries),
-                        "is_rare_open": any(entry["is_rare"] and entry["is_current"] for entry in entries),
-                    }
-                )
-        return menu
 
     def get_urls(self) -> list[Any]:
         """Give the registered pages their addresses, before Django's own catch-all."""
@@ -275,7 +255,7 @@ class Site(admin.AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the home page: the panels of the person's role."""
-        now = _moment_of(request)
+        now = clock.moment_of(request)
         shown = [
             {"name": panel.name, "template": panel.template, "context": context}
             for panel in pages.panels_for(request.user)
@@ -293,7 +273,8 @@ class Site(admin.AdminSite):
         """Add where in the menu the page is, the zone that times are shown in, and the roles of who looks."""
         name = str(timezone.get_current_timezone())
         context = super().each_context(request)
-        entries = (entry for group in context["available_apps"] for entry in group["models"])
+        menu = context["available_apps"]
+        entries = (entry for group in menu for entry in group["models"])
         return {
             **context,
             # The entry of the menu that this page belongs to.
@@ -301,8 +282,9 @@ class Site(admin.AdminSite):
             "idle_seconds": settings.IDLE_SECONDS,
             "zone": name,
             "zone_city": name.rpartition("/")[2].replace("_", " "),
-            "zone_offset": preferences.offset_of(ZoneInfo(name), _moment_of(request)),
-            # Asked only where the frame is drawn, not for a part of a page.
+            "zone_offset": preferences.offset_of(ZoneInfo(name), clock.moment_of(request)),
+            # Both are asked only where the frame is drawn, not for a part of a page.
+            "navigation": lambda: navigation.navigation(request, menu),
             "role_names": lambda: _role_names(request.user),
         }
 
@@ -366,34 +348,6 @@ class Site(admin.AdminSite):
 _TITLES = {item[0]: item[1] for _group, items in MENU for item in items if isinstance(item, tuple)}
 
 
-def _moment_of(request: HttpRequest) -> Any:
-    """Return the moment of a page, read once for a request."""
-    if not hasattr(request, "moment"):
-        request.moment = clock.now()  # type: ignore[attr-defined]
-    return request.moment  # type: ignore[attr-defined]
-
-
-def _entry(
-    request: HttpRequest, item: tuple[str, Any] | Link, offered: Mapping[str, dict[str, Any]]
-) -> dict[str, Any] | None:
-    if isinstance(item, Link):
-        if not any(request.user.has_perm(permission) for permission in item.permissions):
-            return None
-        url = reverse(item.url_name)
-        return {
-            "name": item.title, "object_name": item.url_name.rpartition(":")[2], "admin_url": url,
-            "add_url": None,
-            "perms": {"view": True}, "view_only": True, "model": None,
-            "is_rare": False, "is_current": request.path.startswith(url),
-        }  # fmt: skip
-    label, title = item
-    entry = offered.get(label)
-    if entry is None or not entry["admin_url"]:
-        return None
-    is_current = request.path.startswith(entry["admin_url"])
-    return {**entry, "name": title, "is_rare": label in RARE, "is_current": is_current}
-
-
 def _role_names(user: Any) -> str:
-    names = list(user.groups.order_by("name").values_list("name", flat=True))
+    names = [role.name for role in access.roles_of(user)]
     return ", ".join([gettext("Superuser"), *names] if user.is_superuser else names)

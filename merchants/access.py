@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
 from django.db.models import Model, Q, QuerySet
 
+from diamondpay.lib import sql
 from diamondpay.models import User
-from merchants.models import Membership
 
 Row = TypeVar("Row", bound=Model)
+Belongings = tuple[list[str], list[Group]]
 
 # The group of people who act for a merchant. One of them without a membership sees nothing.
 MERCHANT_ROLE = "Merchant user"
+# Every page asks whose rows a person sees, and almost every one which roles they hold.
+_BELONGINGS = """
+    SELECT merchant_id, NULL::bigint, NULL FROM merchants_membership WHERE user_id = %(user)s
+    UNION ALL
+    SELECT NULL, role.id, role.name FROM diamondpay_user_groups AS holder
+    JOIN auth_group AS role ON role.id = holder.group_id WHERE holder.user_id = %(user)s
+    ORDER BY 3
+"""
 
 # Where a row names its merchant, by model label; several ways mean that any of them is enough.
 _PATHS: dict[str, tuple[str, ...]] = {
@@ -166,9 +175,14 @@ def visible_to(
 def confined_to(user: Any) -> list[str] | None:
     """Return what `merchants_of` says, asked once for a user object: that of a request lives no longer."""
     if not hasattr(user, "confined_to"):
-        user.confined_to = merchants_of(user)
+        user.confined_to = _confinement(user, _read_once(user)) if _is_somebody(user) else []
     found: list[str] | None = user.confined_to
     return found
+
+
+def roles_of(user: User) -> list[Group]:
+    """Return the roles that the user holds, by name; asked once for a user object."""
+    return _read_once(user)[1]
 
 
 def is_member(user: User) -> bool:
@@ -197,13 +211,32 @@ def merchants_of(user: User | AnonymousUser | Any) -> list[str] | None:
     An empty list is somebody who sees nothing: not signed in, switched off, not staff, or a merchant's
     user whose membership was taken away.
     """
-    if not isinstance(user, User) or not user.is_active:
-        return []
-    merchant_ids = sorted(Membership.objects.filter(user=user).values_list("merchant_id", flat=True))
+    return _confinement(user, _belongings(user)) if _is_somebody(user) else []
+
+
+def _is_somebody(user: Any) -> TypeGuard[User]:
+    return isinstance(user, User) and bool(user.is_active)
+
+
+def _confinement(user: User, belongings: Belongings) -> list[str] | None:
+    merchant_ids, roles = belongings
     if merchant_ids:
         return merchant_ids
     if user.is_superuser:
         return None
-    if not user.is_staff or user.groups.filter(name=MERCHANT_ROLE).exists():
-        return []
-    return None
+    return None if user.is_staff and all(role.name != MERCHANT_ROLE for role in roles) else []
+
+
+def _read_once(user: Any) -> Belongings:
+    if not hasattr(user, "belongings"):
+        user.belongings = _belongings(user)
+    found: Belongings = user.belongings
+    return found
+
+
+def _belongings(user: User) -> Belongings:
+    """Read the merchants whom the user acts for and the roles they hold, both in order of their names."""
+    found = sql.rows(_BELONGINGS, {"user": user.pk})
+    merchant_ids = [merchant_id for merchant_id, role_id, _name in found if role_id is None]
+    roles = [Group(pk=role_id, name=name) for _merchant_id, role_id, name in found if role_id is not None]
+    return sorted(merchant_ids), roles

@@ -11,13 +11,14 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
 from diamondpay.lib import errors
 from diamondpay.models import Preference, SavedView, User
+from merchants import access
 from records import filters
 
 NAME_LENGTH_MAX = 100
@@ -37,10 +38,10 @@ def visible(*, page: str, user: User) -> list[SavedView]:
 
 def visible_on(*, pages: Collection[str], user: User) -> list[SavedView]:
     """Return the views of several pages that the user may open, by name."""
-    own_or_shared = Q(owner=user) | Q(shared_with__in=_roles(user))
+    own_or_shared = Q(owner=user) | Q(shared_with__in=access.roles_of(user))
     found = SavedView.objects.filter(own_or_shared, page__in=pages).select_related("owner", "shared_with")
     confined = filters.confined_to(user)
-    views = list(found.order_by("name", "id").distinct()[: VIEW_COUNT_MAX * len(pages)])
+    views = list(found.order_by("name", "id")[: VIEW_COUNT_MAX * len(pages)])
     if confined is None:
         return views
     return [view for view in views if view.owner_id == user.pk or _is_within(view, confined)]
@@ -56,14 +57,14 @@ def may_change(view: SavedView, user: User) -> bool:
     return view.owner_id == user.pk or (view.shared_with_id is not None and is_administrator(user))
 
 
-def roles_to_share_with(user: User) -> QuerySet[Group]:
-    """Return the roles a user may share a view with: their own; all for administrators.
+def roles_to_share_with(user: User) -> list[Group]:
+    """Return the roles a user may share a view with, by name: their own; all for administrators.
 
     A merchant's user shares with nobody, since a role is held by people of other merchants.
     """
     if filters.confined_to(user) is not None:
-        return Group.objects.none()
-    return (Group.objects.all() if is_administrator(user) else user.groups.all()).order_by("name")
+        return []
+    return list(Group.objects.order_by("name")) if is_administrator(user) else access.roles_of(user)
 
 
 def save(
@@ -78,7 +79,7 @@ def save(
     wanted = _name(name)
     if len(query) > QUERY_LENGTH_MAX:
         raise ViewRefused(_("The filters are too long to be saved."))
-    if shared_with is not None and not roles_to_share_with(user).filter(pk=shared_with.pk).exists():
+    if shared_with is not None and shared_with not in roles_to_share_with(user):
         raise ViewRefused(_("You cannot share a view with this role."))
     with transaction.atomic():
         own = SavedView.objects.filter(owner=user, page=page)
@@ -144,10 +145,6 @@ def _name(name: str) -> str:
     if len(wanted) > NAME_LENGTH_MAX:
         raise ViewRefused(_("A name has at most 100 characters."))
     return wanted
-
-
-def _roles(user: User) -> QuerySet[Group]:
-    return user.groups.all()
 
 
 def _is_within(view: SavedView, confined: list[str]) -> bool:

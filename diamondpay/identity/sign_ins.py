@@ -10,21 +10,34 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from diamondpay import audit
-from diamondpay.lib import clock
+from diamondpay.lib import clock, sql
 from diamondpay.lib.admin import address_of
-from diamondpay.models import RoleRule, SecondFactor, SignIn, User
+from diamondpay.models import SignIn, User
 
 SESSION_KEY = "sign_in"
 # Every request of a busy person need not write; a fiftieth of the time that one may be away is near enough.
 _WRITTEN_PARTS = 50
 _BROWSER_LENGTH_MAX = 200
 Ending = SignIn.Ending
+_SIGN_IN = sql.Columns(SignIn, table='"row"')
+_READ = f"""
+    SELECT {_SIGN_IN}, clock_timestamp(),
+        EXISTS (
+            SELECT FROM diamondpay_secondfactor AS factor
+            WHERE factor.user_id = "row".user_id AND factor.confirmed_at IS NOT NULL
+        ),
+        EXISTS (
+            SELECT FROM diamondpay_rolerule AS rule JOIN diamondpay_user_groups AS holder
+            ON holder.group_id = rule.role_id
+            WHERE holder.user_id = "row".user_id AND rule.needs_second_factor
+        )
+    FROM diamondpay_signin AS "row" WHERE "row".id = %(key)s AND "row".user_id = %(user)s
+"""  # noqa: S608 - our own names
 
 
 @receiver(user_logged_in, dispatch_uid="diamondpay.sign_ins")
@@ -44,10 +57,12 @@ def read(*, pk: Any, user_pk: Any) -> SignIn | None:
     Shape: `now`; `has_factor`, whether the user has a second factor; `has_rule`, whether a role of theirs
     asks for one.
     """
-    rules = RoleRule.objects.filter(needs_second_factor=True, role__user=OuterRef("user"))
-    factors = SecondFactor.objects.filter(pk=OuterRef("user"), confirmed_at__isnull=False)
-    rows = SignIn.objects.filter(pk=pk, user_id=user_pk)
-    return rows.annotate(now=Now(), has_factor=Exists(factors), has_rule=Exists(rules)).first()
+    found = sql.rows(_READ, {"key": pk, "user": user_pk})
+    if not found:
+        return None
+    row = _SIGN_IN.take(found[0])
+    row.now, row.has_factor, row.has_rule = found[0][_SIGN_IN.end :]  # type: ignore[attr-defined]
+    return row
 
 
 def note_activity(row: SignIn, *, now: datetime) -> None:

@@ -7,7 +7,6 @@ Scoping and the audit trail live higher up the road, so the pages ask the site f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -92,6 +91,8 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
     export_kind: ClassVar[str] = ""
     # What stands in the list's address and is no filter.
     parameters: ClassVar[frozenset[str]] = _LIST_PARAMETERS
+    # Whether all that a list shows is read in one moment of the book.
+    is_snapshot: ClassVar[bool] = False
     # The tables below an object, of what belongs to it.
     panels: tuple[admin_columns.Panel, ...] = ()
 
@@ -122,15 +123,13 @@ class ScopedAdmin(Scoped, admin.ModelAdmin[Any]):
         """Return who looks, in which zone, when."""
         zone = timezone.get_current_timezone()
         assert isinstance(zone, ZoneInfo)  # noqa: S101 - the site sets it for every page
-        return Viewer(user=request.user, zone=zone, now=clock.now(), visible_to=self.house.visible_to)
+        return Viewer(
+            user=request.user, zone=zone, now=clock.moment_of(request), visible_to=self.house.visible_to
+        )
 
     def rows_per_page(self, request: HttpRequest) -> int:
         """Return how many rows a page of the list has."""
         return self.list_per_page
-
-    def moment_of_the_book(self) -> AbstractContextManager[Any]:
-        """Return the transaction in which a list reads its page."""
-        return transaction.atomic()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[admin_list.UncountedList]:
         """Use the list that never counts."""

@@ -24,6 +24,8 @@ from diamondpay.lib import deadlines, paging
 FOUND_MAX = 1000
 # What one statement of a list may take.
 PAGE_MS_MAX = 2000
+# The kinds of filters that are chosen from what is there.
+_CHOSEN = frozenset({"several", "lookup", "moments", "flag"})
 # Django's picture of a yes or a no, which tells them apart by colour.
 _PICTURE = re.compile(r'<img [^>]*alt="(True|False|None)"[^>]*>')
 
@@ -84,6 +86,34 @@ class Control:
     typed: Mapping[str, str]
     options: Sequence[tuple[str, str, bool]]
 
+    def __hash__(self) -> int:
+        """Let a bar be drawn once for the same controls; everything in them says whether they are."""
+        return hash((self.name, *self.typed.values(), *self.options))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FilterBar:
+    """The bar above a list: its controls, and what of the address goes along when they change.
+
+    What was typed may be an account, so a bar with such a thing in it (`is_typed`) is drawn and not kept.
+    """
+
+    controls: tuple[Control, ...]
+    carried: tuple[tuple[str, str], ...]
+    is_popup: bool
+    is_typed: bool
+    help: str
+
+    @property
+    def rare_count(self) -> int:
+        """How many filters are folded away."""
+        return sum(each.is_rare for each in self.controls)
+
+    @property
+    def is_rare_set(self) -> bool:
+        """Say whether one of those is set."""
+        return any(each.is_rare and each.is_set for each in self.controls)
+
 
 def controls(reading: Any) -> list[Control]:
     """Return the bar of a list, with what is set."""
@@ -142,7 +172,7 @@ class UncountedList(ChangeList):
             self.problems.append(str(error))
         if not self.problems:
             try:
-                with self.model_admin.moment_of_the_book(), deadlines.within(milliseconds=PAGE_MS_MAX):
+                with deadlines.within(milliseconds=PAGE_MS_MAX, is_snapshot=self.model_admin.is_snapshot):
                     self.fetch(request)
             except deadlines.TookTooLong:
                 self.is_too_slow = True
@@ -193,14 +223,13 @@ class UncountedList(ChangeList):
         ]
 
     @property
-    def rare_count(self) -> int:
-        """How many filters are folded away."""
-        return sum(each.is_rare for each in self.controls)
-
-    @property
-    def is_rare_set(self) -> bool:
-        """Say whether one of those is set."""
-        return any(each.is_rare and each.is_set for each in self.controls)
+    def bar(self) -> FilterBar:
+        """The filter bar with what goes along."""
+        is_typed = any(each.is_set and each.kind not in _CHOSEN for each in self.controls)
+        return FilterBar(
+            controls=tuple(self.controls), carried=tuple(self.carried), is_popup=bool(self.is_popup),
+            is_typed=is_typed or bool(self.problems), help=str(self.search_help_text),
+        )  # fmt: skip
 
     @property
     def carried(self) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import time as seconds
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from diamondpay.lib import sql
@@ -17,6 +18,14 @@ def now() -> datetime:
     """
     instant: datetime = sql.rows("SELECT clock_timestamp()", {})[0][0]
     return instant.astimezone(UTC)
+
+
+def moment_of(request: Any) -> datetime:
+    """Return the moment of a page, read once for a request."""
+    if not hasattr(request, "moment"):
+        request.moment = now()
+    found: datetime = request.moment
+    return found
 
 
 def going_on_from(instant: datetime) -> ReadClock:

@@ -12,6 +12,7 @@ from django.template.response import SimpleTemplateResponse
 
 _QUERY_CANCELED = "57014"
 _SET = "SELECT set_config('statement_timeout', %s, true)"
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What stood there is read before the other is set: an offset keeps the inner statement from being merged.
 _REPLACE = (
     "SELECT before, set_config('statement_timeout', %s, true)"
@@ -24,17 +25,24 @@ class TookTooLong(Exception):
 
 
 @contextmanager
-def within(*, milliseconds: int) -> Iterator[None]:
+def within(*, milliseconds: int, is_snapshot: bool = False) -> Iterator[None]:
     """Give up every statement in the block that runs longer; the limit ends with the block.
 
-    The block is a transaction of its own, or a savepoint of the one that is open.
+    The block is a transaction of its own, or a savepoint of the one that is open. A snapshot sees one moment
+    of the book and may only read; as a savepoint it is part of what is open, whose isolation can no longer be
+    chosen.
     Raises: TookTooLong.
     """
     is_nested = connection.in_atomic_block
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_REPLACE, [str(milliseconds)])
-            before = str(cursor.fetchone()[0])
+            if is_nested:
+                cursor.execute(_REPLACE, [str(milliseconds)])
+                before = str(cursor.fetchone()[0])
+            else:
+                # One way to the database; it ends with the transaction, so nothing has to be put back.
+                bound = f"SET LOCAL statement_timeout = {milliseconds:d}"
+                cursor.execute(f"{_SNAPSHOT}; {bound}" if is_snapshot else bound)
             yield
             if is_nested:
                 cursor.execute(_SET, [before])

@@ -53,6 +53,7 @@ class SignInMiddleware:
             logout(request)
             return _to_login(request, ending)
         request.sign_in = row  # type: ignore[attr-defined]
+        request.moment = row.now  # type: ignore[attr-defined]
         if is_activity(request):
             sign_ins.note_activity(row, now=row.now)  # type: ignore[attr-defined]
         wanted = _wanted_first(request, row)

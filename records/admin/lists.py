@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,13 +18,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from channels.models import Currency
-from diamondpay.lib import clock, columns, money, paging
+from diamondpay import preferences
+from diamondpay.lib import clock, columns, drawn, money, paging
 from diamondpay.lib.admin import ReadOnlyAdmin
 from diamondpay.lib.admin_list import Control, UncountedList, controls
 from diamondpay.lib.filters import Reading
-from diamondpay.models import Preference, SavedView, User
+from diamondpay.models import SavedView, User
 from records import columns as record_columns
-from records import filters, list_sums, saved_views, totals
+from records import filters, list_sums, saved_views
 from records.admin import statistics_words
 
 ROWS_CHOICES = (25, 50, 100, 200)
@@ -53,8 +53,7 @@ def choices_of(request: HttpRequest, kind: str) -> Choices:
     """Return a person's choices for a list; asked once for a request."""
     if not hasattr(request, "list_choices"):
         keys = (ROWS_KEY, columns_key(kind), saved_views.default_key(kind))
-        found = Preference.objects.filter(user=person(request), key__in=keys).values_list("key", "value")
-        stored: dict[str, Any] = dict(found)
+        stored = preferences.remembered(person(request))
         rows, chosen, view = (stored.get(key) for key in keys)
         request.list_choices = Choices(  # type: ignore[attr-defined]
             rows=rows if rows in ROWS_CHOICES else ROWS_DEFAULT,
@@ -164,10 +163,17 @@ class RecordList(UncountedList):
         return f"{self.sums.row_count:,}" if self.sums and self.sums.row_count is not None else ""
 
     @property
-    def column_choice(self) -> list[tuple[columns.Column, bool, bool]]:
-        """All columns the person may see, the shown ones first: whether shown, whether always shown."""
-        hidden = [each for each in self.offered if each not in self.chosen]
-        return [(each, each in self.chosen, each.opens is not None) for each in (*self.chosen, *hidden)]
+    def column_ticks(self) -> SafeString:
+        """All columns the person may see to choose from, the shown ones first."""
+        chosen = tuple(each.key for each in self.chosen)
+        hidden = [each for each in self.offered if each.key not in chosen]
+
+        def values() -> dict[str, Any]:
+            ordered = (*self.chosen, *hidden)
+            return {"choice": [(each, each.key in chosen, each.opens is not None) for each in ordered]}
+
+        key = (self.kind, chosen, tuple(each.key for each in hidden))
+        return drawn.part("admin/includes/column_ticks.html", key=key, values=values)
 
     @property
     def count_url(self) -> str:
@@ -182,6 +188,8 @@ class RecordAdmin(ReadOnlyAdmin):
     """A record kind's list by its FilterSet and its table of columns; its address is the whole state."""
 
     change_list_template = "admin/record_list.html"
+    # Rows and totals agree.
+    is_snapshot = True
 
     @property
     def kind(self) -> str:
@@ -204,10 +212,6 @@ class RecordAdmin(ReadOnlyAdmin):
         """Return what the person chose."""
         return choices_of(request, self.kind).rows
 
-    def moment_of_the_book(self) -> AbstractContextManager[Any]:
-        """Read the rows and the totals in one snapshot."""
-        return totals.snapshot()
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -220,7 +224,7 @@ class RecordAdmin(ReadOnlyAdmin):
                 return HttpResponseRedirect(f"{request.path}?{view_query(view)}")
         context = {
             "views": self._views(request, views),
-            "roles": list(saved_views.roles_to_share_with(person(request))),
+            "roles": saved_views.roles_to_share_with(person(request)),
             "rows_choices": ROWS_CHOICES,
             "has_default_view": chosen is not None,
             "has_current_view": any(str(view.pk) == request.GET.get("view") for view in views),
@@ -231,7 +235,9 @@ class RecordAdmin(ReadOnlyAdmin):
     def _read(self, request: HttpRequest) -> Reading:
         zone = timezone.get_current_timezone()
         assert isinstance(zone, ZoneInfo)  # noqa: S101 - the site sets it for every page
-        return filters.read(self.kind, request.GET, user=request.user, zone=zone, now=clock.now())
+        return filters.read(
+            self.kind, request.GET, user=request.user, zone=zone, now=clock.moment_of(request)
+        )
 
     def _views(self, request: HttpRequest, views: list[SavedView]) -> list[dict[str, Any]]:
         chosen = choices_of(request, self.kind).default_view

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from diamondpay.models import User
-from diamondpay.site import MENU, Link
+from diamondpay.navigation import Link
+from diamondpay.site import MENU
 from tests import factories
 from tests.admin import book, chromium
 from tests.admin.test_lists import MODELS, url_of

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group
 from django.contrib.sessions.models import Session
 from django.db.models import Model
+from pytest_django import DjangoAssertNumQueries
 
 from channels.models import Bank, Channel, ChannelService, Currency, RequiredField, Service
 from diamondpay.models import AuditRow, User
@@ -191,3 +192,21 @@ def test_every_model_of_ours_is_placed() -> None:
         for model in apps.get_app_config(app).get_models()
     }
     assert ours - placed == set()
+
+
+def test_whose_rows_and_which_roles_are_asked_together_and_once_for_a_user_object(
+    clerk: User, acme: Registered, rival: Registered, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    Membership.objects.create(user=clerk, merchant=rival.merchant)
+    clerk.groups.add(Group.objects.get(name="Customer Service"))
+    with django_assert_num_queries(1):
+        confined, roles = access.confined_to(clerk), access.roles_of(clerk)
+        assert (access.confined_to(clerk), access.roles_of(clerk)) == (confined, roles)
+    assert confined == sorted([acme.merchant.pk, rival.merchant.pk])
+    assert roles == list(
+        Group.objects.filter(name__in=["Customer Service", "Merchant user"]).order_by("name")
+    )
+    assert [role.name for role in roles] == ["Customer Service", "Merchant user"]
+    another = User.objects.get(pk=clerk.pk)
+    another.groups.clear()
+    assert access.roles_of(another) == []
