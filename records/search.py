@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import IntegerField, Model, Q, QuerySet, Value
+from django.db.models import F, IntegerField, Model, Q, QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay.lib import crypto
@@ -31,7 +31,15 @@ __all__ = [
     "order_of_the_other_kind",
 ]
 
-_RELATIONS = ("merchant", "service", "currency")
+# What a row of the page shows of an order; of what it belongs to, the names alone instead of whole objects.
+_SHOWN = (
+    "merchant_order_no", "merchant_id", "service_id", "currency_id", "account_tail", "requested_amount",
+    "actual_amount", "status", "is_test", "created_at",
+)  # fmt: skip
+_NAMES = {
+    "merchant_name": F("merchant__name"), "service_name": F("service__name"),
+    "currency_exponent": F("currency__exponent"),
+}  # fmt: skip
 _NAME_LENGTH_MIN = 2
 _ID_LENGTH_MAX = 64
 # The order's number and the version of the order that was told of.
@@ -40,7 +48,10 @@ _WEBHOOK_ID = re.compile(r"[A-Z0-9]+-[0-9]{1,6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A row that was found, and the keys that matched. `is_exact`: by a number that names one thing."""
+    """A row that was found, and the keys that matched. `is_exact`: by a number that names one thing.
+
+    Shape: an order also has `merchant_name`, `service_name` and `currency_exponent`.
+    """
 
     row: Any
     keys: tuple[Any, ...]
@@ -194,12 +205,13 @@ def _orders(
     found = {pk: at for (of, pk), at in places.items() if of == kind}
     if not found:
         return (), False
-    rows = model._default_manager.filter(pk__in=found).select_related(*_RELATIONS)
+    rows = model._default_manager.filter(pk__in=found).only(f"{kind}_id", *_SHOWN).annotate(**_NAMES)
     newest = list(rows.order_by("-created_at", "-id")[:SHOWN_MAX])
+    labels = [str(arm.label) for arm in arms]
     hits = tuple(
         Hit(
             row=row,
-            keys=tuple(arms[place].label for place in found[row.pk]),
+            keys=tuple(labels[place] for place in found[row.pk]),
             is_exact=any(arms[place].is_unique for place in found[row.pk]),
         )
         for row in newest

@@ -17,8 +17,7 @@ from django.utils.translation import ngettext
 from diamondpay.lib import admin_columns, clock, crypto, deadlines, pages
 from merchants.models import Merchant
 from records import search
-from records.admin import base, life, parts
-from records.models import Payment, Payout
+from records.admin import base, parts, search_rows
 from records.search import Findings, Hit
 
 # Each key is one probe of an index; whatever takes longer is not the text's fault but ours.
@@ -38,7 +37,7 @@ def page(request: HttpRequest) -> HttpResponse:
     else:
         try:
             with deadlines.within(milliseconds=SEARCH_MS_MAX):
-                findings = search.find(text=text, user=request.user, now=clock.now())
+                findings = search.find(text=text, user=request.user, now=clock.moment_of(request))
         except deadlines.TookTooLong:
             words = _t("The search took too long and was given up. Search by a whole order number instead.")
     if len(findings.text) > search.TEXT_LENGTH_MAX:
@@ -85,7 +84,7 @@ def _groups(findings: Findings) -> list[dict[str, Any]]:
         (_t("Payout orders"), "payout", findings.payouts, base.PAYOUT_TONES),
     )
     found: list[dict[str, Any]] = [
-        {"title": title, "orders": [_order(hit, tones) for hit in hits], "is_cut": kind in findings.cut}
+        {**_orders(hits, tones), "title": title, "is_cut": kind in findings.cut}
         for title, kind, hits, tones in orders
         if hits
     ]
@@ -98,17 +97,9 @@ def _groups(findings: Findings) -> list[dict[str, Any]]:
     return found
 
 
-def _order(hit: Hit, tones: dict[int, str]) -> dict[str, Any]:
-    order: Payment | Payout = hit.row
-    return {
-        "keys": hit.keys,
-        "url": parts.page_url(type(order), order.pk),
-        "number": life.number_of(order),
-        "order": order,
-        "requested": parts.amount(order.requested_amount, order.currency),
-        "actual": parts.amount(order.actual_amount, order.currency),
-        "badge": parts.badge(order.get_status_display(), tones[order.status]),
-    }
+def _orders(hits: Iterable[Hit], tones: dict[int, str]) -> dict[str, Any]:
+    found = [search_rows.found(hit) for hit in hits]
+    return {"orders": found, "body": search_rows.body(found, tones)}
 
 
 def _merchant(hit: Hit) -> dict[str, Any]:
