@@ -1,6 +1,6 @@
 """Amounts are exact or refused."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import hypothesis
 import pytest
@@ -118,6 +118,23 @@ def test_render_separates_thousands_and_hides_no_digit() -> None:
         money.render(Decimal("12345678901234567890.123456789012345678"), 2)
         == "12,345,678,901,234,567,890.123456789012345678"
     )
+
+
+@given(
+    units=st.integers(-(10**38) + 1, 10**38 - 1), scale=st.integers(0, 18),
+    exponent=st.sampled_from([0, 2, 3, 6, 8, 18]),
+)  # fmt: skip
+def test_render_writes_what_python_would_with_as_many_decimals(units: int, scale: int, exponent: int) -> None:
+    amount = Decimal(units).scaleb(-scale, context=Context(prec=38))
+    decimals = max(min(exponent, money.DECIMALS_SHOWN), money.decimals_used(amount))
+    assert money.render(amount, exponent) == f"{amount:,.{decimals}f}"
+    assert Decimal(money.render(amount, exponent).replace(",", "")) == amount
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity"])
+def test_render_refuses_what_is_no_amount(amount: str) -> None:
+    with pytest.raises(money.AmountTooLarge):
+        money.render(Decimal(amount), 2)
 
 
 def test_is_within_takes_both_ends_exactly() -> None:
