@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import in_force, terms
+from diamondpay.lib import admin_terms, in_force, terms
 from diamondpay.lib.errors import Words
 from diamondpay.lib.imports import pages
 from diamondpay.lib.imports.resources import StaffResource
@@ -23,13 +23,10 @@ _IS_AN_ACT = _(
 )
 _NOTE = _(
     "New rows bring their fees and limits and arrive disabled: a second person decides their first"
-    " activation, which is asked for on each row's own page. Terms in force are changed by an act with"
-    " approval."
+    " activation, which is asked for afterwards, for all of them at once or for each. Terms in force are"
+    " changed by an act with approval."
 )
-_MADE_NOTE = _(
-    "The new rows are not in force: their first activation is decided by a second person. In the list each of"
-    " them leads to the form that asks for it."
-)
+_MADE_NOTE = _("The new rows are not in force: their first activation is decided by a second person.")
 _TERMS = (
     "fee_type",
     "fee_permillage",
@@ -90,11 +87,13 @@ class ServiceBoundResource(StaffResource):
 
 SERVICES = pages.Import(
     kind="merchantservice", resource=MerchantServiceResource, note=_NOTE, made_note=_MADE_NOTE,
-    made_query="in_force=0",
+    made_query="in_force=0", many_page=admin_terms.ASK_MANY.format("merchantservice"),
+    many_permissions=admin_terms.MAY_ASK,
 )  # fmt: skip
 BOUNDS = pages.Import(
     kind="servicebound", resource=ServiceBoundResource, note=_NOTE, made_note=_MADE_NOTE,
-    made_query="in_force=0",
+    made_query="in_force=0", many_page=admin_terms.ASK_MANY.format("servicebound"),
+    many_permissions=admin_terms.MAY_ASK,
 )  # fmt: skip
 for _wanted in (SERVICES, BOUNDS):
     pages.add(_wanted)

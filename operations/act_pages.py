@@ -173,7 +173,7 @@ class ActPage:
         return all(user.has_perm(permission) for permission in self.permissions)
 
 
-class _Changed(Exception):
+class Changed(Exception):
     """What the table showed is no longer so."""
 
 
@@ -215,11 +215,11 @@ def answer(page: ActPage, request: HttpRequest, object_id: str) -> HttpResponseB
         raise Http404
     asked = Asked(user=user, obj=None, now=clock.now(), address=address_of(request))
     if not page.may(user):
-        _note_refusal(page, request, asked, object_id, errors.NotAllowed())
+        note_refusal(page, request, asked, object_id, errors.NotAllowed())
         raise PermissionDenied
     asked = replace(asked, obj=page.load(user, object_id, False))
     if asked.obj is None:
-        _note_refusal(page, request, asked, object_id, errors.OrderUnknown())
+        note_refusal(page, request, asked, object_id, errors.OrderUnknown())
         raise Http404
     if request.method != "POST":
         return _form(page, request, replace(asked, token=form_tokens.fresh()))
@@ -242,18 +242,18 @@ def _done(
         token=asked.token, user=asked.user, act=page.name, object_id=object_id, content=_content(form)
     )
     try:
-        outcome, after_commit = _do(page, asked, use, request.POST.get("seen", ""))
-    except _Changed:
+        outcome, after_commit = do_once(page, asked, use, request.POST.get("seen", ""))
+    except Changed:
         refreshed = replace(asked, obj=page.load(asked.user, object_id, False))
         if refreshed.obj is None:
             raise Http404 from None
         words = _t("This changed after you looked at it. Nothing was done; look at it once more.")
         return _look(page, request, refreshed, form, words=words)
     except errors.InvalidInput as refusal:
-        _complain(form, refusal)
+        complain(form, refusal)
         return _form(page, request, asked, form=form)
     except errors.DomainError as refusal:
-        _note_refusal(page, request, asked, object_id, refusal)
+        note_refusal(page, request, asked, object_id, refusal)
         if isinstance(refusal, errors.NotAllowed):
             raise PermissionDenied from None
         form.add_error(None, str(refusal))
@@ -266,7 +266,7 @@ def _done(
 
 
 @transactions.atomic_with_retries
-def _do(
+def do_once(
     page: ActPage, asked: Asked, use: form_tokens.Use, seen: str
 ) -> tuple[dict[str, str], Callable[[], Words | None] | None]:
     """Do the deed once, after every check was made again.
@@ -291,8 +291,8 @@ def _do(
     hindrance = page.obstacle(asked)
     if hindrance is not None:
         raise errors.DomainError(hindrance)
-    if seen != _seen(page.before_after(asked)):
-        raise _Changed
+    if seen != seen_of(page.before_after(asked)):
+        raise Changed
     done = page.execute(asked)
     outcome = {"message": str(done.message), "url": done.url or page.url_of(obj)}
     form_tokens.note(token=use.token, outcome=outcome)
@@ -308,7 +308,7 @@ def _form(
     return _page(page, request, asked, shown, rows=rows, obstacle=hindrance, is_looking=False)
 
 
-def _complain(form: ActForm, refusal: errors.InvalidInput) -> None:
+def complain(form: ActForm, refusal: errors.InvalidInput) -> None:
     """Put each fault beside its field, and what belongs to none above them all."""
     for name, fault in refusal.fields.items():
         form.add_error(name if name in form.fields else None, str(fault))
@@ -325,7 +325,7 @@ def _look(
     try:
         rows = page.before_after(asked)
     except errors.InvalidInput as refusal:
-        _complain(form, refusal)
+        complain(form, refusal)
         return _form(page, request, asked, form=form)
     return _page(page, request, asked, form, rows=rows, obstacle=None, is_looking=True, words=words)
 
@@ -344,7 +344,7 @@ def _page(
         "form": form,
         "form_token": asked.token,
         "rows": rows,
-        "seen": _seen(rows),
+        "seen": seen_of(rows),
         "obstacle": obstacle,
         "is_looking": is_looking,
         "is_single_step": page.is_single_step,
@@ -357,7 +357,7 @@ def _page(
     return response
 
 
-def _seen(rows: Sequence[Change]) -> str:
+def seen_of(rows: Sequence[Change]) -> str:
     """Return the binding rows in short."""
     told = [(str(row.label), str(row.before), str(row.after)) for row in rows if row.is_binding]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
@@ -370,7 +370,7 @@ def _content(form: ActForm) -> bytes:
     return repr((typed, files)).encode(errors="replace")
 
 
-def _note_refusal(
+def note_refusal(
     page: ActPage, request: HttpRequest, asked: Asked, object_id: str, refusal: errors.DomainError
 ) -> None:
     """Keep who tried what and was refused; looking at a page is no attempt."""

@@ -19,11 +19,13 @@ from diamondpay.lib.admin_list import Key
 from diamondpay.lib.filter_kinds import Several
 from diamondpay.models import User
 from operations import (
+    activation_pages,
     approval_pages,
     balance_page,
     batch_pages,
     create_acts,
     create_pages,
+    decide_pages,
     home,
     order_acts,
     order_acts_messages,
@@ -39,9 +41,9 @@ from operations.models import Act, ApprovalRule, FormToken
 from records.admin import parts
 
 __all__ = [
-    "ActAdmin", "balance_page", "batch_pages", "create_acts", "create_pages", "home", "order_acts",
-    "order_acts_messages", "order_acts_payout", "order_events", "order_query_pages", "order_requests",
-    "rate_requests", "term_requests", "wallet_requests",
+    "ActAdmin", "activation_pages", "balance_page", "batch_pages", "create_acts", "create_pages",
+    "decide_pages", "home", "order_acts", "order_acts_messages", "order_acts_payout", "order_events",
+    "order_query_pages", "order_requests", "rate_requests", "term_requests", "wallet_requests",
 ]  # fmt: skip
 
 _act = Columns(Act)

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from diamondpay.lib import clock, errors, pages
 from diamondpay.lib.admin import address_of
 from diamondpay.models import User
-from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances
+from operations import act_pages, approval_rules, approvals, deeds, effects, hindrances, objects
 from operations.act_pages import ActPage, Asked, Change, Done
 from operations.models import Act
 from records import filters
@@ -31,7 +31,7 @@ _SHOWN_MAX = 200
 
 def act(user: User, object_id: str, is_locked: bool) -> Act | None:
     """Return an act that the person may see."""
-    if not (object_id.isascii() and object_id.isdigit() and len(object_id) < 19):
+    if not objects.is_number(object_id):
         return None
     rows = Act.objects.select_related("requested_by", "decided_by", "decider_role", "currency")
     if is_locked:
@@ -39,15 +39,20 @@ def act(user: User, object_id: str, is_locked: bool) -> Act | None:
     return filters.visible_to(user, rows).filter(pk=int(object_id)).first()
 
 
-def why_not(user: User, found: Act, now: datetime) -> str | None:
-    """Say in words why this person cannot decide this act now; None when they can."""
+def why_not(
+    user: User, found: Act, now: datetime, decider: approval_rules.Decider | None = None
+) -> str | None:
+    """Say in words why this person cannot decide this act now; None when they can.
+
+    Whoever asks for many acts gives the `decider` that the person is.
+    """
     if found.state != Act.State.REQUESTED:
         return _t("This act is decided: %s.") % str(found.get_state_display()).lower()
     if found.expires_at is not None and found.expires_at <= now:
         return str(approvals.ActExpired.words)
     if found.requested_by_id == user.pk:
         return _t("This is your own request. Another person decides it; that holds for everybody.")
-    if not approval_rules.may_decide(user, found):
+    if not (decider or approval_rules.Decider(user)).may(found):
         if found.decider_role is None:
             return _t("You do not decide acts.")
         return _t("This act is decided by the role “%s”.") % found.decider_role.name
@@ -142,15 +147,15 @@ def _why_not_executed(asked: Asked) -> str | None:
     """Say why an act cannot be executed now, by this person or by anybody; it can still be rejected."""
     found: Act = asked.obj
     words = why_not(asked.user, found, asked.now)
-    if words is not None:
-        return words
-    obj = object_of(found, asked.user)
+    return words if words is not None else why_impossible(found, object_of(found, asked.user), asked.now)
+
+
+def why_impossible(found: Act, obj: Any, now: datetime) -> str | None:
+    """Say in words why nobody can execute an act now, `obj` being what it is done to; it can be rejected."""
     if obj is None:
         return _t("What this act was asked for is gone, or you may not see it.")
-    words = stale(found, obj, asked.now)
-    if words is not None:
-        return words
-    return hindrances.of_state(Act.Kind(found.kind), obj)
+    words = stale(found, obj, now)
+    return words if words is not None else hindrances.of_state(Act.Kind(found.kind), obj)
 
 
 def _why_not_rejected(asked: Asked) -> str | None:
@@ -211,11 +216,11 @@ def _decision(
     )
 
 
-_decision(
+APPROVE = _decision(
     "approve", _("Approve"), _("Approve: %s"), _execute,
     lambda asked: changes(asked.obj, asked.user), _why_not_executed,
 )  # fmt: skip
-_decision(
+REJECT = _decision(
     "reject", _("Reject"), _("Reject: %s"), _refuse, lambda asked: _decided(asked.obj), _why_not_rejected
 )
 
@@ -247,6 +252,7 @@ def waiting(request: HttpRequest) -> HttpResponseBase:
         "is_cut": len(found) > _SHOWN_MAX,
         "shown_max": _SHOWN_MAX,
         "rows": [_row(each, user, now) for each in found[:_SHOWN_MAX]],
+        "choice": {"form": "choice", "url": reverse("admin:acts_decide")} if user.has_perm(DECIDE) else None,
     }
     return TemplateResponse(request, "admin/operations/waiting.html", context)
 

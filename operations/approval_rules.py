@@ -128,10 +128,22 @@ def deciders(*, kind: str, currency_id: str | None, amount: Decimal | None) -> t
     raise NoRule
 
 
+class Decider:
+    """What a person may decide, by their roles as they are when it is made; made once for many acts."""
+
+    def __init__(self, user: User) -> None:
+        self._decides = user.has_perm("operations.decide_act")
+        held = dict(user.groups.values_list("pk", "name")) if self._decides else {}
+        self._decides_all = user.is_superuser or roles.SUPER_ADMINISTRATOR in held.values()
+        self._roles = frozenset(held)
+
+    def may(self, act: Act) -> bool:
+        """Say whether the person's role decides this act; that it was not theirs is asked elsewhere."""
+        if not self._decides:
+            return False
+        return self._decides_all or act.decider_role_id is None or act.decider_role_id in self._roles
+
+
 def may_decide(user: User, act: Act) -> bool:
-    """Say whether the person's role decides this act; that it was not theirs is asked elsewhere."""
-    if not user.has_perm("operations.decide_act"):
-        return False
-    if user.is_superuser or act.decider_role_id is None:
-        return True
-    return user.groups.filter(Q(pk=act.decider_role_id) | Q(name=roles.SUPER_ADMINISTRATOR)).exists()
+    """Say whether the person's role, as it is now, decides this act."""
+    return Decider(user).may(act)

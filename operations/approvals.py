@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from diamondpay import audit
@@ -93,6 +94,57 @@ def request(
             raise
         return _first(refusal, request_id, (kind, object_kind, object_id, dict(evidence)))
     return act
+
+
+def request_each(
+    *,
+    kind: Act.Kind,
+    evidence: Mapping[Model, Mapping[str, str]],
+    reason: str,
+    request_id: str,
+    user: User,
+    now: datetime,
+    address: str | None = None,
+) -> list[Act]:
+    """Ask for the same act on many objects that have no amount, each with its own evidence, all or none.
+
+    The caller has locked the objects within what the person may see, and used up the form's token, of which
+    each request takes its id. The number of statements does not grow with that of the objects.
+    Raises: InvalidInput; NotAllowed; NoRule.
+    """
+    if not (user.has_perm("operations.add_act") and user.has_perm(f"operations.ask_{kind}")):
+        raise errors.NotAllowed
+    role_id, waits = approval_rules.deciders(kind=kind, currency_id=None, amount=None)
+    asked = []
+    for place, (obj, told) in enumerate(evidence.items()):
+        wanted = deeds.Wanted(
+            object_kind=str(obj._meta.model_name), object_id=str(obj.pk), evidence=told, reason=reason,
+            now=now,
+        )  # fmt: skip
+        _refuse_faults(kind, wanted)
+        asked.append(
+            Act(
+                request_id=f"{request_id}-{place}", kind=kind, object_kind=wanted.object_kind,
+                object_id=wanted.object_id, object_name=str(obj)[:128], evidence=dict(told), reason=reason,
+                decider_role_id=role_id, expires_at=now + waits, requested_by=user, requested_at=now,
+            )
+        )  # fmt: skip
+    Act.objects.bulk_create(asked)
+    for object_kind in {act.object_kind for act in asked}:
+        audit.write_each(
+            action=f"act.request.{kind}",
+            object_kind=object_kind,
+            after={
+                act.object_id: {"request_id": act.request_id, **act.evidence}
+                for act in asked
+                if act.object_kind == object_kind
+            },
+            user=user,
+            address=address,
+            reason=reason,
+            now=now,
+        )
+    return asked
 
 
 def _first(refusal: IntegrityError, request_id: str, asked: tuple[object, ...]) -> Act:

@@ -39,6 +39,20 @@ def fresh() -> str:
     return crypto.random_key(TOKEN_LENGTH)
 
 
+def of_many(token: str, object_id: str) -> str:
+    """Return the token of one of many deeds that a single form does, each of them once.
+
+    Raises: InvalidInput for what is no token.
+    """
+    _refuse_shapeless(token)
+    return hashlib.sha256(f"{token}:{object_id}".encode()).hexdigest()[:TOKEN_LENGTH]
+
+
+def _refuse_shapeless(token: str) -> None:
+    if _SHAPE.fullmatch(token) is None:
+        raise errors.InvalidInput({"form": _("This form has no token. Open the page again.")})
+
+
 def claim(*, use: Use, now: datetime) -> FormToken | None:
     """Use a token up, inside the deed's transaction; return its first use where there was one.
 
@@ -47,8 +61,7 @@ def claim(*, use: Use, now: datetime) -> FormToken | None:
     Raises: InvalidInput for what is no token, and for a token that was used for something else.
     Locks: the token's key, before anything else of the deed.
     """
-    if _SHAPE.fullmatch(use.token) is None:
-        raise errors.InvalidInput({"form": _("This form has no token. Open the page again.")})
+    _refuse_shapeless(use.token)
     row = FormToken(
         token=use.token, user=use.user, act=use.act, object_id=use.object_id, content=use.digest, used_at=now
     )

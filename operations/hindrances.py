@@ -7,7 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _t
 
-from diamondpay.lib import errors
+from channels import secrets
+from channels.models import Channel
+from channels.upstreams import registry
+from diamondpay.lib import crypto, errors
 from operations import terms
 from operations.models import Act
 from records import ledger
@@ -23,8 +26,13 @@ def of(*, kind: Act.Kind, obj: Any, object_kind: str, object_id: str) -> errors.
         return found
     same = Act.objects.filter(kind=kind, object_kind=object_kind, object_id=object_id)
     if same.filter(state=Act.State.REQUESTED).exists():
-        return _t("This was asked for already and waits for a decision.")
+        return asked_already()
     return None
+
+
+def asked_already() -> str:
+    """Return what is said of an object for which the same act waits."""
+    return _t("This was asked for already and waits for a decision.")
 
 
 def of_state(kind: Act.Kind, obj: Any) -> str | None:
@@ -74,7 +82,20 @@ def _changeable(row: Any) -> str | None:
 
 
 def _not_in_force(row: Any) -> str | None:
-    return str(terms.InForce.words) if terms.row_since(row) is not None else None
+    if terms.row_since(row) is not None:
+        return str(terms.InForce.words)
+    return _incomplete(row) if isinstance(row, Channel) else None
+
+
+def _incomplete(channel: Channel) -> str | None:
+    """Say what a channel lacks to speak to its upstream: in force, it would take orders and send none."""
+    try:
+        secrets.adapter_of(channel)
+    except ValueError as fault:
+        return _t("Its settings are incomplete: %s") % fault
+    except (crypto.CannotDecrypt, registry.UnknownUpstream):
+        return _t("Its settings cannot be used. Set them anew on its own page.")
+    return None
 
 
 _CHECKS: Mapping[Act.Kind, Callable[[Any], str | None]] = {

@@ -7,13 +7,14 @@ Each function returns the object of an address, or None where there is none for 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from channels.models import Channel, ChannelService, Currency
+from diamondpay.lib import selections
 from diamondpay.models import User
 from merchants.models import Merchant, MerchantChannel, MerchantService, ServiceBound
 from records import filters
@@ -96,26 +97,41 @@ def rate_pair(user: User, object_id: str, is_locked: bool) -> RatePair | None:
     return None if None in pair or base == quote else RatePair(base_id=base, quote_id=quote)
 
 
-def _row(rows: QuerySet[Any], user: User, object_id: str, is_locked: bool) -> Any:
-    is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
-    return _found(user, rows, is_locked, pk=int(object_id)) if is_number else None
+def _row(kind: str, user: User, object_id: str, is_locked: bool) -> Any:
+    return with_terms(user, kind, [object_id], is_locked).get(object_id)
 
 
-def _channel(user: User, object_id: str, is_locked: bool) -> Channel | None:
-    found: Channel | None = _found(user, Channel.objects.select_related("currency"), is_locked, pk=object_id)
-    return found
+# Rows with terms, by the name of their model, with what tells their currency.
+_ROWS: Mapping[str, QuerySet[Any]] = {
+    "merchantservice": MerchantService.objects.select_related("merchant", "service__currency"),
+    "servicebound": ServiceBound.objects.select_related("merchant_channel__currency", "service"),
+    "channel": Channel.objects.select_related("currency"),
+    "channelservice": ChannelService.objects.select_related("channel__currency", "service"),
+}
+
+
+def with_terms(user: User, kind: str, ids: Iterable[str], is_locked: bool) -> dict[str, Any]:
+    """Return those rows of a kind of terms that the person may see, by their ids, in the order of the keys.
+
+    Locks: the rows, in the order of their keys.
+    """
+    rows = _ROWS[kind]
+    is_key = is_number if selections.is_numbered(rows.model) else _is_code
+    keys = {each for each in ids if is_key(each)}
+    locked = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
+    found = filters.visible_to(user, locked).filter(pk__in=keys).order_by("pk")
+    return {str(row.pk): row for row in found}
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text that came from outside can be the number of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _is_code(text: str) -> bool:
+    # The database refuses a NUL with an error.
+    return text.isprintable() and len(text) <= 32
 
 
 # What has terms, by the name of its model.
-WITH_TERMS: Mapping[str, Load] = {
-    "merchantservice": functools.partial(
-        _row, MerchantService.objects.select_related("merchant", "service__currency")
-    ),
-    "servicebound": functools.partial(
-        _row, ServiceBound.objects.select_related("merchant_channel__currency", "service")
-    ),
-    "channel": _channel,
-    "channelservice": functools.partial(
-        _row, ChannelService.objects.select_related("channel__currency", "service")
-    ),
-}
+WITH_TERMS: Mapping[str, Load] = {kind: functools.partial(_row, kind) for kind in _ROWS}

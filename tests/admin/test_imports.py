@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -348,3 +349,23 @@ def test_rows_that_somebody_else_holds_end_in_words_and_nothing_is_done(
     assert state() == before
     assert applied(client, BANKS, page).status_code == 302
     assert Bank.objects.get(pk="BK0001").name == "CCB of China"
+
+
+def test_after_an_import_the_way_leads_to_asking_for_exactly_the_new_rows(
+    client: Client, approver: User, acme: Registered
+) -> None:
+    old = MerchantService.objects.create(merchant=acme.merchant, service_id="SVC0005")
+    client.force_login(approver)
+    own = acme.merchant.pk
+    page = tried(client, SERVICES, book(
+        ["merchant", "service", "fee ‰"], [own, "SVC0006", "6"], [own, "SVC0005", "5"], [own, "SVC0010", "7"],
+    ))  # fmt: skip
+    answer = client.get(applied(client, SERVICES, page)["Location"])
+    text = answer.content.decode()
+    url = re.search(r'href="(/admin/activations/merchantservice/[^"]+)">([^<]+)</a>', text)
+    assert url is not None
+    assert url[2] == "Ask for the activation of these 2"
+    rows = client.get(url[1].replace("&amp;", "&")).context["rows"]
+    assert [row["name"] for row in rows] == [f"{own} SVC0006", f"{own} SVC0010"]
+    old.refresh_from_db()
+    assert old.fee_permillage == 5

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from django import forms
@@ -27,11 +27,13 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import admin_forms, errors, pages
+from diamondpay.lib import admin_forms, errors, pages, selections
 from diamondpay.lib.house import House
 from diamondpay.lib.imports import lines as reading
 from diamondpay.lib.imports import trials
@@ -62,6 +64,10 @@ class Import:
     # What is said once new rows were made, and the query of the list in which they are found.
     made_note: Any = ""
     made_query: str = ""
+    # The page on which something is asked for the new rows at once, the rights to it, and how many it takes.
+    many_page: str = ""
+    many_permissions: tuple[str, ...] = ()
+    many_rows_max: int = 500
 
     @property
     def model(self) -> Any:
@@ -161,8 +167,27 @@ def _apply(request: HttpRequest, wanted: Import) -> HttpResponseBase:
     if wanted.made_note and trial.count(trials.NEW):
         url = f"{_list_url(wanted)}?{wanted.made_query}"
         led = format_html('{} <a href="{}">{}</a>', wanted.made_note, url, gettext("Show them"))
-        messages.warning(request, led)
+        messages.warning(request, format_html("{}{}", led, _ways_on(request, wanted, audit.made)))
     return HttpResponseRedirect(_list_url(wanted))
+
+
+def _ways_on(request: HttpRequest, wanted: Import, made: list[Any]) -> SafeString:
+    """Return the links to the page that asks for exactly these new rows, as many as it takes at once each."""
+    if not wanted.many_page or not request.user.has_perms(wanted.many_permissions):
+        return SafeString("")
+    # What a transaction made that was tried again is not there.
+    keys = list(wanted.model._base_manager.filter(pk__in=made).order_by("pk").values_list("pk", flat=True))
+    places = range(0, len(keys), wanted.many_rows_max)
+    groups = [keys[place : place + wanted.many_rows_max] for place in places]
+    url = reverse(f"admin:{wanted.many_page}")
+    links = [
+        (
+            f"{url}?{urlencode({selections.MANY: selections.text(map(str, group), is_numbered=True)})}",
+            gettext("Ask for the activation of these %d") % len(group),
+        )
+        for group in groups
+    ]
+    return format_html_join("", ' <a href="{}">{}</a>', links)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +198,14 @@ class _Audit:
     wanted: Import
     name: str
     sha256: str
+    made: list[Any] = field(default_factory=list)
 
     def written(self, kind: str, row: Any, before: Mapping[str, object]) -> None:
         """Note a row that was written, as its own page would."""
         after = admin_forms.snapshot(row)
         was = dict(before)
+        if kind == trials.NEW:
+            self.made.append(row.pk)
         if kind == trials.CHANGE:
             was, after = admin_forms.differences(was, after)
         self._write("create" if kind == trials.NEW else "change", row, was, after)
