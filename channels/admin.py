@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from channels import admin_chains, admin_rates, imports, secrets
+from channels import admin_chains, admin_rates, channel_forms, imports, setting_forms
 from channels.models import (
     Bank,
     Channel,
@@ -20,7 +18,6 @@ from channels.models import (
     Service,
     ServiceType,
 )
-from channels.upstreams import registry
 from channels.upstreams.base import SettingField
 from diamondpay.lib import admin_forms, in_force
 from diamondpay.lib.admin import AuditedAdmin, AuditedInline
@@ -32,8 +29,6 @@ from diamondpay.lib.filter_kinds import Flag, Related, Several
 __all__ = ["admin_chains", "admin_rates"]
 
 _ON_OFF = {"enabled": "success", "disabled": "closed", "open": "success", "closed": "closed"}
-_PREFIX = "setting_"
-_BOUNDS = ("payment_lower_bound", "payment_upper_bound", "payout_lower_bound", "payout_upper_bound")
 
 
 class CurrencyForm(admin_forms.LockedForm):
@@ -183,7 +178,8 @@ class ChannelServiceForm(admin_forms.TermsForm):
 
     fixed_once_made: ClassVar[tuple[str, ...]] = ("channel", "service")
     fixed_in_force: ClassVar[tuple[str, ...]] = (
-        "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound",
+        "fee_type", "fee_permillage", "fee_fixed", "lower_bound", "upper_bound", "tolerance_below",
+        "tolerance_above",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -240,75 +236,6 @@ class ChannelServiceAdmin(TermsAdmin):
         return False
 
 
-class ChannelForm(admin_forms.TermsForm):
-    """A channel with the settings of its upstream. Secrets are written, never shown; empty leaves them."""
-
-    fixed_once_made: ClassVar[tuple[str, ...]] = ("code", "currency", "upstream")
-    fixed_in_force: ClassVar[tuple[str, ...]] = _BOUNDS
-    upstream = forms.ChoiceField(
-        label=_("Upstream"), choices=lambda: [(name, name) for name in registry.names()]
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.settings_before: dict[str, str] = {}
-        if self.instance._state.adding:
-            return
-        self.settings_before = secrets.settings_of(self.instance)
-        for setting in setting_fields(self.instance):
-            # What was never set is shown empty: showing the default would store it with the next save.
-            if not setting.is_secret:
-                self.initial[_PREFIX + setting.name] = self.settings_before.get(setting.name, "")
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse reversed bounds and settings with which the adapter cannot speak to its upstream."""
-        cleaned = super().clean()
-        self.refuse_negative(*_BOUNDS)
-        self.refuse_reversed("payment_lower_bound", "payment_upper_bound")
-        self.refuse_reversed("payout_lower_bound", "payout_upper_bound")
-        chosen = cleaned.get("upstream", "")
-        wanted = registry.ADAPTERS[chosen].setting_fields if chosen in registry.ADAPTERS else ()
-        for setting in wanted:
-            name = _PREFIX + setting.name
-            if name in self.fields and setting.is_required and not self._settings_after(wanted)[setting.name]:
-                self.add_error(name, _("The upstream needs this setting."))
-        if wanted and not self.errors:
-            try:
-                registry.adapter(name=chosen, settings=self._settings_after(wanted))
-            except ValueError as error:
-                raise ValidationError(_("The upstream refuses these settings: %s") % error) from None
-        return cleaned
-
-    def save(self, commit: bool = True) -> Any:
-        """Seal the settings with the row, only where one of them changed."""
-        wanted = registry.ADAPTERS[self.cleaned_data["upstream"]].setting_fields
-        after = self._settings_after(wanted)
-        if after != self.settings_before:
-            self.instance.settings_encrypted = secrets.seal_settings(after)
-        return super().save(commit)
-
-    def changed_settings(self) -> tuple[dict[str, object], dict[str, object]]:
-        """Return the settings that differ, as they were and are; of a secret only that it changed."""
-        wanted = registry.ADAPTERS[self.cleaned_data["upstream"]].setting_fields
-        after = self._settings_after(wanted)
-        before: dict[str, object] = {}
-        now: dict[str, object] = {}
-        for setting in wanted:
-            old, new = self.settings_before.get(setting.name, ""), after[setting.name]
-            if old != new:
-                before[_PREFIX + setting.name] = "(secret)" if setting.is_secret and old else old
-                now[_PREFIX + setting.name] = "(secret, changed)" if setting.is_secret else new
-        return before, now
-
-    def _settings_after(self, wanted: tuple[SettingField, ...]) -> dict[str, str]:
-        settings = {}
-        for setting in wanted:
-            typed = str(self.cleaned_data.get(_PREFIX + setting.name) or "").strip()
-            kept = self.settings_before.get(setting.name, "") if setting.is_secret else ""
-            settings[setting.name] = typed or kept
-        return settings
-
-
 _channel = Columns(Channel)
 
 
@@ -316,7 +243,7 @@ _channel = Columns(Channel)
 class ChannelAdmin(TermsAdmin):
     """Channels: accounts at upstreams. One that is no longer used is disabled; orders stand on it."""
 
-    form = ChannelForm
+    form = channel_forms.ChannelForm
     list_display = (
         "code", "name", "upstream", "currency_id", _channel.badge("status", _ON_OFF), "weight",
         _channel.money("payment_lower_bound"), _channel.money("payment_upper_bound"),
@@ -332,7 +259,7 @@ class ChannelAdmin(TermsAdmin):
         (
             _("Limits"),
             {
-                "fields": _BOUNDS,
+                "fields": channel_forms.BOUNDS,
                 "description": in_force.TERMS_ARE_ACTS,
             },
         ),
@@ -344,16 +271,24 @@ class ChannelAdmin(TermsAdmin):
         found = super().get_fieldsets(request, obj)
         if obj is not None and not self.has_change_permission(request, obj):
             return found
-        settings = [_PREFIX + setting.name for setting in setting_fields(obj)]
+        settings = [setting_forms.PREFIX + setting.name for setting in _settings_of(obj)]
         words = _("Secret settings are never shown. Leave one empty to keep it.")
+        if obj is not None and obj.terms_since is not None:
+            words = _(
+                "They say where the money goes: one person asks for a change (“Change settings”), another"
+                " decides. Secret settings are never shown."
+            )
         return [*found, (_("Settings at the upstream"), {"fields": settings, "description": words})]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Make a form with a field for each setting of the adapter."""
-        fields = {_PREFIX + setting.name: _form_field(setting) for setting in setting_fields(obj)}
+        fields = {
+            setting_forms.PREFIX + setting.name: setting_forms.form_field(setting)
+            for setting in _settings_of(obj)
+        }
         if obj is not None and not self.has_change_permission(request, obj):
             fields = {}
-        kwargs["form"] = type("ChannelForm", (ChannelForm,), fields)
+        kwargs["form"] = type("ChannelForm", (channel_forms.ChannelForm,), fields)
         return super().get_form(request, obj, change, **kwargs)
 
     def audit_details(
@@ -368,24 +303,6 @@ class ChannelAdmin(TermsAdmin):
         return False
 
 
-def setting_fields(channel: Channel | None) -> tuple[SettingField, ...]:
+def _settings_of(channel: Channel | None) -> tuple[SettingField, ...]:
     """Return the settings a channel's form asks for: its upstream's, or of a new channel every upstream's."""
-    chosen = channel.upstream if channel is not None else ""
-    if chosen in registry.ADAPTERS:
-        return registry.ADAPTERS[chosen].setting_fields
-    found = {
-        setting.name: setting
-        for name in registry.names()
-        for setting in registry.ADAPTERS[name].setting_fields
-    }
-    return tuple(found.values())
-
-
-def _form_field(setting: SettingField) -> forms.CharField:
-    if setting.is_secret:
-        widget: forms.Widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
-        return forms.CharField(label=setting.label, required=False, widget=widget, max_length=4000)
-    shown = forms.TextInput(attrs={"placeholder": setting.default})
-    return forms.CharField(
-        label=setting.label, required=False, initial=setting.default, max_length=2000, widget=shown
-    )
+    return setting_forms.fields_of(channel.upstream if channel is not None else "")

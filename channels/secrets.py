@@ -27,6 +27,11 @@ def settings_of(channel: Channel) -> dict[str, str]:
     sealed = bytes(channel.settings_encrypted)
     if not sealed:
         return {}
+    return open_settings(sealed)
+
+
+def open_settings(sealed: bytes) -> dict[str, str]:
+    """Return sealed settings in clear. Raises: crypto.CannotDecrypt when no configured key made them."""
     values: dict[str, str] = json.loads(crypto.decrypt(sealed, CONTEXT))
     return values
 

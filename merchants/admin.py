@@ -207,11 +207,11 @@ class MerchantServiceAdmin(TypedMerchant, TermsAdmin):
     }
     list_select_related = ("service__currency",)
     fieldsets = (
-        (None, {"fields": ("merchant", "service", "status", "after_failure")}),
-        (_("Fee and limits"), {
+        (None, {"fields": ("merchant", "service", "status")}),
+        (_("Terms"), {
             "fields": (
                 "fee_type", "fee_permillage", "fee_fixed", "single_limit_lower_bound",
-                "single_limit_upper_bound",
+                "single_limit_upper_bound", "after_failure",
             ),
             "description": in_force.TERMS_ARE_ACTS,
         }),

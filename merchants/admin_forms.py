@@ -47,6 +47,7 @@ class MerchantServiceForm(admin_forms.TermsForm):
     fixed_once_made: ClassVar[tuple[str, ...]] = ("merchant", "service")
     fixed_in_force: ClassVar[tuple[str, ...]] = (
         "fee_type", "fee_permillage", "fee_fixed", "single_limit_lower_bound", "single_limit_upper_bound",
+        "after_failure",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from diamondpay.lib.imports.resources import StaffResource
 from merchants.models import MerchantService, ServiceBound
 
 _IS_AN_ACT = _(
-    "Fees and limits that stand are changed by an act that a second person approves: open the row's own page."
+    "Terms that stand are changed by an act that a second person approves: open the row's own page."
     " Leave the cell empty, or as it is."
 )
 _NOTE = _(
@@ -33,6 +33,7 @@ _TERMS = (
     "fee_fixed",
     "single_limit_lower_bound",
     "single_limit_upper_bound",
+    "after_failure",
 )
 
 
@@ -88,12 +89,12 @@ class ServiceBoundResource(StaffResource):
 SERVICES = pages.Import(
     kind="merchantservice", resource=MerchantServiceResource, note=_NOTE, made_note=_MADE_NOTE,
     made_query="in_force=0", many_page=admin_terms.ASK_MANY.format("merchantservice"),
-    many_permissions=admin_terms.MAY_ASK,
+    many_permissions=admin_terms.MAY_ASK, many_rows_max=in_force.ASKED_AT_ONCE_MAX,
 )  # fmt: skip
 BOUNDS = pages.Import(
     kind="servicebound", resource=ServiceBoundResource, note=_NOTE, made_note=_MADE_NOTE,
     made_query="in_force=0", many_page=admin_terms.ASK_MANY.format("servicebound"),
-    many_permissions=admin_terms.MAY_ASK,
+    many_permissions=admin_terms.MAY_ASK, many_rows_max=in_force.ASKED_AT_ONCE_MAX,
 )  # fmt: skip
 for _wanted in (SERVICES, BOUNDS):
     pages.add(_wanted)

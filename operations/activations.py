@@ -11,12 +11,12 @@ from typing import Any
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from diamondpay.lib import errors, transactions
+from diamondpay.lib import errors, in_force, transactions
 from diamondpay.models import User
 from operations import approvals, form_tokens, hindrances, objects, terms
 from operations.models import Act
 
-ROWS_MAX = 500
+ROWS_MAX = in_force.ASKED_AT_ONCE_MAX
 FORM = "activate_terms_many"
 
 

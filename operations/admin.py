@@ -34,6 +34,7 @@ from operations import (
     order_query_pages,
     order_requests,
     rate_requests,
+    setting_requests,
     term_requests,
     wallet_requests,
 )
@@ -43,7 +44,8 @@ from records.admin import parts
 __all__ = [
     "ActAdmin", "activation_pages", "balance_page", "batch_pages", "create_acts", "create_pages",
     "decide_pages", "home", "order_acts", "order_acts_messages", "order_acts_payout", "order_events",
-    "order_query_pages", "order_requests", "rate_requests", "term_requests", "wallet_requests",
+    "order_query_pages", "order_requests", "rate_requests",
+    "setting_requests", "term_requests", "wallet_requests",
 ]  # fmt: skip
 
 _act = Columns(Act)
@@ -74,7 +76,7 @@ class ActAdmin(ReadOnlyAdmin):
             _act.full_moment("requested_at"), _act.money("amount"), _act.text("decider_role"),
             _act.full_moment("expires_at"), _act.text("decided_by"), _act.full_moment("decided_at"),
             _act.text("decision_reason"),
-            _act.full_moment("handed_over_at"), _act.folded("evidence"),
+            _act.full_moment("handed_over_at"), _act.folded("told_evidence", label=_("evidence")),
         )),
     )  # fmt: skip
 

@@ -95,7 +95,7 @@ def evidence_facts(found: Act) -> Sequence[tuple[Any, Any]]:
     return [
         (_EVIDENCE.get(name, name), _words(found, name, value))
         for name, value in sorted(found.evidence.items())
-        if not name.startswith(("before.", "after."))
+        if not name.startswith(("before.", "after.", "sealed."))
     ]
 
 

@@ -20,7 +20,7 @@ from diamondpay.identity import refusals
 from diamondpay.lib import crypto, errors, money, transactions
 from diamondpay.models import User
 from merchants import access
-from operations import approval_rules, deeds
+from operations import approval_rules, deeds, terms
 from operations.deeds import DEEDS, Followed, Outcome
 from operations.models import Act
 
@@ -87,7 +87,7 @@ def request(
                 address=address,
                 reason=reason,
                 now=now,
-                after={"request_id": request_id, **evidence},
+                after={"request_id": request_id, **terms.told(evidence)},
             )
     except IntegrityError as refusal:
         if transactions.constraint_name(refusal) is None:
@@ -135,7 +135,7 @@ def request_each(
             action=f"act.request.{kind}",
             object_kind=object_kind,
             after={
-                act.object_id: {"request_id": act.request_id, **act.evidence}
+                act.object_id: {"request_id": act.request_id, **terms.told(act.evidence)}
                 for act in asked
                 if act.object_kind == object_kind
             },

@@ -64,6 +64,12 @@ class Line:
         return self.act.object_name or self.act.object_id
 
     @property
+    def changes(self) -> list[tuple[errors.Words, Any, Any]]:
+        """The table in a line: what changes, from what, "" where there was nothing, to what."""
+        nothing = parts.nothing()
+        return [(row.label, "" if row.before == nothing else row.before, row.after) for row in self.rows]
+
+    @property
     def seen(self) -> str:
         """The table in short."""
         return act_pages.seen_of(self.rows)

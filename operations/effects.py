@@ -12,8 +12,9 @@ from django.db.models import Sum
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 
-from channels import rates
-from diamondpay.lib import clock, errors, money
+from channels import rates, secrets, setting_forms
+from channels.models import Channel
+from diamondpay.lib import clock, crypto, errors, money
 from merchants import credentials
 from merchants.models import Credential, Merchant, MerchantChannel
 from operations import deeds, new_rates, terms
@@ -177,15 +178,29 @@ def _refund(payment: Payment, evidence: Evidence) -> list[Change]:
 
 
 def _terms(row: Any, evidence: Evidence) -> list[Change]:
-    now = terms.of(row)
-    return [
-        Change(
-            label=row._meta.get_field(name).verbose_name,
-            before=term_words(row, name, now[name]),
-            after=term_words(row, name, value),
+    now, changes = terms.of(row), []
+    for name, value in terms.wanted(evidence).items():
+        if name == terms.SEALED:
+            changes += [
+                Change(label=label, before=old, after=new) for label, old, new in _settings(row, evidence)
+            ]
+            continue
+        changes.append(
+            Change(
+                label=row._meta.get_field(name).verbose_name,
+                before=term_words(row, name, now[name]),
+                after=term_words(row, name, value),
+            )
         )
-        for name, value in terms.wanted(evidence).items()
-    ]
+    return changes
+
+
+def _settings(channel: Channel, evidence: Evidence) -> list[tuple[str, str, str]]:
+    """Return the settings that an act changes; where no key of ours opens them, that they are others."""
+    try:
+        return terms.setting_changes(channel, evidence)
+    except crypto.CannotDecrypt:
+        return [(_t("settings"), _t("(cannot be read)"), _t("(others)"))]
 
 
 def _activation(row: Any, evidence: Evidence) -> list[Change]:
@@ -201,14 +216,33 @@ def _activation(row: Any, evidence: Evidence) -> list[Change]:
                 after=term_words(row, name, value),
             )
             for name, value in named.items()
+            if name != terms.SEALED
+        ),
+        *(
+            Change(label=label, before=parts.nothing(), after=words)
+            for label, words in (settings_in_words(row) if terms.SEALED in named else ())
         ),
     ]  # fmt: skip
 
 
+def settings_in_words(channel: Channel) -> list[tuple[str, str]]:
+    """Return each setting of a channel with its value; of a secret only whether there is one."""
+    try:
+        settings = secrets.settings_of(channel)
+    except crypto.CannotDecrypt:
+        return [(_t("settings"), _t("(cannot be read)"))]
+    told = setting_forms.differences(channel.upstream, {}, settings)
+    return [(setting.label, words) for setting, _old, words in told]
+
+
 def term_words(row: Any, name: str, value: str) -> str:
     """Return a term for reading: the word of a fee type, a plain number with its unit."""
-    if name == "fee_type":
+    if name == terms.SEALED:
+        return "; ".join(f"{label}: {words}" for label, words in settings_in_words(row)) or _t("none")
+    if row._meta.get_field(name).flatchoices:
         return str(dict(row._meta.get_field(name).flatchoices).get(value, value))
+    if name in terms.PERCENT_MAX:
+        return f"{value} %"
     if name == "fee_permillage":
         return f"{value} ‰"
     if name.endswith("_bound") and Decimal(value) == 0:

@@ -145,6 +145,11 @@ class Act(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.object_name or self.object_id}"
 
+    @property
+    def told_evidence(self) -> dict[str, str]:
+        """The evidence as pages tell it: without what is sealed (`operations.terms`)."""
+        return {name: value for name, value in self.evidence.items() if not name.startswith("sealed.")}
+
 
 class ApprovalRule(models.Model):
     """Who decides an act of a kind, an amount and a currency, and until when.

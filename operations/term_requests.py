@@ -31,6 +31,8 @@ class TermsForm(ActForm):
         super().__init__(*args, **kwargs)
         row = self.asked.obj
         now = terms.of(row)
+        # What is sealed has a page of its own (`operations.setting_requests`).
+        now.pop(terms.SEALED, None)
         for name, value in now.items():
             column: Any = row._meta.get_field(name)
             self.fields[name] = (
@@ -48,7 +50,9 @@ class TermsForm(ActForm):
         for name, value in numbers.items():
             if value < 0:
                 self.add_error(name, _("Give 0 or more."))
-            elif name != "fee_permillage" and not money.fits_book(value):
+            elif value > terms.PERCENT_MAX.get(name, value):
+                self.add_error(name, _("Give at most %s %%.") % terms.PERCENT_MAX[name])
+            elif name != "fee_permillage" and name not in terms.PERCENT_MAX and not money.fits_book(value):
                 self.add_error(name, _("The amount is too large."))
             elif money.decimals_used(value) > self._decimals(name):
                 self.add_error(name, _("This has too many decimals."))
@@ -62,6 +66,8 @@ class TermsForm(ActForm):
         return cleaned
 
     def _decimals(self, name: str) -> int:
+        if name in terms.PERCENT_MAX:
+            return 2
         return 4 if name == "fee_permillage" else terms.currency_of(self.asked.obj).exponent
 
 

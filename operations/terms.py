@@ -1,7 +1,15 @@
-"""Fees, limits and bounds: what may be changed by an act, and the change exactly as it was approved."""
+"""Fees, limits, bounds and what else decides where money goes: what may be changed by an act, and the change
+exactly as it was approved.
+
+A channel's settings at its upstream are sealed, and stay so: evidence names them by the hash of the sealed
+bytes, and that of a change carries the new ones sealed, to be written as they are.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -10,26 +18,33 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Currency
+from channels import secrets, setting_forms
+from channels.models import Channel, Currency
 from diamondpay import audit
-from diamondpay.lib import errors, money
+from diamondpay.lib import crypto, errors, money
 from diamondpay.models import User
 
 _FEES = ("fee_type", "fee_permillage", "fee_fixed")
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "merchantservice": (*_FEES, "single_limit_lower_bound", "single_limit_upper_bound"),
+    "merchantservice": (
+        *_FEES, "single_limit_lower_bound", "single_limit_upper_bound", "after_failure",
+    ),
     "servicebound": ("lower_bound", "upper_bound"),
     "channel": (
         "payment_lower_bound", "payment_upper_bound", "payout_lower_bound", "payout_upper_bound",
+        "settings_encrypted",
     ),
-    "channelservice": (*_FEES, "lower_bound", "upper_bound"),
+    "channelservice": (*_FEES, "lower_bound", "upper_bound", "tolerance_below", "tolerance_above"),
 }  # fmt: skip
+# The term that is sealed; and those that are per cent of an amount, of which so much may be given.
+SEALED = "settings_encrypted"
+PERCENT_MAX = {"tolerance_below": Decimal(100), "tolerance_above": Decimal("999.99")}
 # A lower bound and its upper one.
 PAIRS = (
     ("single_limit_lower_bound", "single_limit_upper_bound"), ("lower_bound", "upper_bound"),
     ("payment_lower_bound", "payment_upper_bound"), ("payout_lower_bound", "payout_upper_bound"),
 )  # fmt: skip
-_BEFORE, _AFTER = "before.", "after."
+_BEFORE, _AFTER, _SEALED = "before.", "after.", "sealed."
 # The column that says since when the terms hold; the one that switches a row on, where it has one.
 SINCE, _SWITCH = "terms_since", "status"
 
@@ -66,7 +81,9 @@ def of(row: models.Model) -> dict[str, str]:
 
 
 def text(value: object) -> str:
-    """Return a term as it stands in evidence."""
+    """Return a term as it stands in evidence; of one that is sealed the SHA-256 of its bytes."""
+    if isinstance(value, bytes | memoryview):
+        return hashlib.sha256(bytes(value)).hexdigest()
     return money.plain(value) if isinstance(value, Decimal) else str(value)
 
 
@@ -85,10 +102,37 @@ def evidence(row: models.Model, wanted: Mapping[str, object]) -> dict[str, str]:
     """Return the evidence of a change: every term as it is, and those that will be another."""
     before = of(row)
     after = {name: text(value) for name, value in wanted.items()}
+    sealed = wanted.get(SEALED)
     return {
         **{f"{_BEFORE}{name}": value for name, value in before.items()},
         **{f"{_AFTER}{name}": value for name, value in after.items() if value != before[name]},
+        **({f"{_SEALED}{SEALED}": base64.b64encode(sealed).decode()} if isinstance(sealed, bytes) else {}),
     }
+
+
+def sealed_of(found: Mapping[str, str]) -> bytes | None:
+    """Return the sealed settings that the evidence brings, None where it brings none, or none that hold."""
+    try:
+        sealed = base64.b64decode(found.get(f"{_SEALED}{SEALED}", ""), validate=True)
+    except binascii.Error:
+        return None
+    return sealed if sealed and text(sealed) == found.get(f"{_AFTER}{SEALED}") else None
+
+
+def told(found: Mapping[str, str]) -> dict[str, str]:
+    """Return evidence as pages and the audit trail tell it: without what is sealed."""
+    return {name: value for name, value in found.items() if not name.startswith(_SEALED)}
+
+
+def setting_changes(channel: Channel, found: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the settings that the evidence changes, by label, in words as they are and will be.
+
+    Raises: crypto.CannotDecrypt for what no configured key made.
+    """
+    sealed = sealed_of(found)
+    after = secrets.open_settings(sealed) if sealed is not None else {}
+    differing = setting_forms.differences(channel.upstream, secrets.settings_of(channel), after)
+    return [(setting.label, old, new) for setting, old, new in differing]
 
 
 def wanted(found: Mapping[str, str]) -> dict[str, str]:
@@ -105,6 +149,10 @@ def faults(kind: str, found: Mapping[str, str]) -> dict[str, errors.Words]:
     """Return what is wrong with the evidence of a change: nothing changed, or names that are no terms."""
     fields = FIELDS.get(kind, ())
     known = {f"{prefix}{name}" for name in fields for prefix in (_BEFORE, _AFTER)}
+    if SEALED in fields and f"{_AFTER}{SEALED}" in found:
+        known.add(f"{_SEALED}{SEALED}")
+        if sealed_of(found) is None:
+            return {"evidence": _("These are not the terms of this object.")}
     if not set(found) <= known or not {f"{_BEFORE}{name}" for name in fields} <= set(found):
         return {"evidence": _("These are not the terms of this object.")}
     return {} if wanted(found) else {"evidence": _("Nothing would change.")}
@@ -133,9 +181,14 @@ def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: s
     if stale(row, found, now) is not None:
         raise Stale
     changes = wanted(found)
+    before = {name: found[f"{_BEFORE}{name}"] for name in changes}
+    after = dict(changes)
+    if isinstance(row, Channel) and SEALED in changes:
+        for label, old, new in _setting_changes_that_can_be_read(row, found):
+            before[label], after[label] = old, new
     for name, value in changes.items():
         field: Any = row._meta.get_field(name)
-        setattr(row, name, field.to_python(value))
+        setattr(row, name, sealed_of(found) if name == SEALED else field.to_python(value))
     _hold_since(row, now)
     row.save(update_fields=[*changes, SINCE])
     audit.write(
@@ -145,9 +198,19 @@ def change(*, row: models.Model, found: Mapping[str, str], user: User, reason: s
         user=user,
         reason=reason,
         now=now,
-        before={name: found[f"{_BEFORE}{name}"] for name in changes},
-        after=dict(changes),
+        before=before,
+        after=after,
     )
+
+
+def _setting_changes_that_can_be_read(
+    channel: Channel, found: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
+    # Settings that no key of ours opens any more are replaced by such an act; the hashes tell them apart.
+    try:
+        return setting_changes(channel, found)
+    except crypto.CannotDecrypt:
+        return []
 
 
 def activate(*, row: models.Model, found: Mapping[str, str], user: User, reason: str, now: datetime) -> None:

@@ -132,8 +132,7 @@ def set_timeout(code: str, *, seconds: float) -> None:
     """Let the channel's adapter wait no longer than this for its upstream."""
     channel = Channel.objects.get(pk=code)
     settings = {**secrets.settings_of(channel), "timeout_seconds": str(seconds)}
-    channel.settings_encrypted = secrets.seal_settings(settings)
-    channel.save(update_fields=["settings_encrypted"])
+    set_terms(Channel.objects.filter(pk=code), settings_encrypted=secrets.seal_settings(settings))
 
 
 def make_merchant(

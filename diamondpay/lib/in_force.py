@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+# How many first activations one form asks for.
+ASKED_AT_ONCE_MAX = 500
 NOT_IN_FORCE = _("This is not in force: its first activation is decided by a second person.")
 
 TERMS_ARE_ACTS = _(

@@ -153,14 +153,16 @@ def _open_channel(line: ChainLine, now: datetime) -> Channel:
     return channel
 
 
-def renew_addresses() -> None:
-    """Point the channels at the node where it listens now."""
+def moved_channels() -> list[Channel]:
+    """Return the channels whose node listens elsewhere now, pointed there and not saved yet."""
+    moved = []
     for channel in Channel.objects.filter(pk__in=[line.code for line in LINES], upstream="evm"):
         values = secrets.settings_of(channel)
         is_ours = values.get("node_url", "").startswith("http://127.0.0.1:")
         if is_ours and values["node_url"] != node_url():
             channel.settings_encrypted = secrets.seal_settings({**values, "node_url": node_url()})
-            channel.save(update_fields=["settings_encrypted"])
+            moved.append(channel)
+    return moved
 
 
 def place(*, merchant: Merchant, number_prefix: str) -> int:

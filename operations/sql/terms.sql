@@ -1,4 +1,4 @@
--- Fees, limits and bounds are two people's (P6): a row that has them begins not in force, is put in force by an executed act of
+-- Terms (fees, limits, bounds, tolerances, what follows a failure, a channel's settings) are two people's (P6): a row that has them begins not in force, is put in force by an executed act of
 -- activation, and changed by an executed act of change, exactly as that act says. Before it is in force one person may edit it, since
 -- nothing runs on it: a CHECK keeps it switched off (..._off_before_in_force), and a boundary bounds nothing.
 -- The schema's owner is bound by none of this: reference data, the demonstration and the first merchants come by that road.
@@ -39,7 +39,8 @@ END $$;
 
 -- Looked at when the transaction commits, since an act is decided after its deed. The arguments are the kind of object, the column of
 -- its id, and its terms. The act must be that of this very decision: `terms_since` is its moment, and only goes forward.
-CREATE OR REPLACE FUNCTION operations_check_terms() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE OR REPLACE FUNCTION operations_check_terms() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    SET bytea_output = 'hex' AS $$
 DECLARE
     was jsonb := to_jsonb(OLD);
     is_now jsonb := to_jsonb(NEW);
@@ -70,9 +71,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Evidence is plain text, a column has all its zeros.
+-- Evidence is plain text, a column has all its zeros; of sealed settings evidence has the hash.
 CREATE OR REPLACE FUNCTION operations_same_term(told text, stored text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(told = stored OR (told ~ '^[0-9]+(\.[0-9]+)?$' AND stored ~ '^[0-9]+(\.[0-9]+)?$' AND told::numeric = stored::numeric), false)
+    SELECT coalesce(told = stored OR (told ~ '^[0-9]+(\.[0-9]+)?$' AND stored ~ '^[0-9]+(\.[0-9]+)?$' AND told::numeric = stored::numeric)
+        OR (stored ~ '^\\x([0-9a-f]{2})*$' AND told = encode(sha256(decode(substr(stored, 3), 'hex')), 'hex')), false)
 $$;
 
 DO $$
@@ -80,12 +82,14 @@ DECLARE
     kept record;
 BEGIN
     FOR kept IN SELECT * FROM (VALUES
-        ('channels_channel', '''code'', ''currency_id''',
-            '''channel'', ''code'', ''payment_lower_bound'', ''payment_upper_bound'', ''payout_lower_bound'', ''payout_upper_bound'''),
+        ('channels_channel', '''code'', ''currency_id'', ''upstream''',
+            '''channel'', ''code'', ''payment_lower_bound'', ''payment_upper_bound'', ''payout_lower_bound'', ''payout_upper_bound'', ''settings_encrypted'''),
         ('channels_channelservice', '''channel_id'', ''service_id''',
-            '''channelservice'', ''id'', ''fee_type'', ''fee_permillage'', ''fee_fixed'', ''lower_bound'', ''upper_bound'''),
+            '''channelservice'', ''id'', ''fee_type'', ''fee_permillage'', ''fee_fixed'', ''lower_bound'', ''upper_bound'', ''tolerance_below'',
+                ''tolerance_above'''),
         ('merchants_merchantservice', '''merchant_id'', ''service_id''',
-            '''merchantservice'', ''id'', ''fee_type'', ''fee_permillage'', ''fee_fixed'', ''single_limit_lower_bound'', ''single_limit_upper_bound'''),
+            '''merchantservice'', ''id'', ''fee_type'', ''fee_permillage'', ''fee_fixed'', ''single_limit_lower_bound'', ''single_limit_upper_bound'',
+                ''after_failure'''),
         ('merchants_servicebound', '''merchant_channel_id'', ''service_id''',
             '''servicebound'', ''id'', ''lower_bound'', ''upper_bound''')
     ) AS listed (table_name, names, terms) LOOP

@@ -109,6 +109,7 @@ _ACTS: dict[str, type[models.Model]] = {
     "change_terms_servicebound": ServiceBound,
     "change_terms_channel": Channel,
     "change_terms_channelservice": ChannelService,
+    "change_settings_channel": Channel,
     "rotate_credential": Merchant,
     "add_rate": ExchangeRate,
     "approve": Act,

@@ -207,8 +207,14 @@ def test_fees_limits_and_bounds_stay_as_they_were_typed(client: Client, acme: Re
     assert audit() == []
 
 
+def fresh_channel() -> None:
+    """Make a channel that was never in force: one person still sets it up."""
+    factories.make_channel(services=())
+    factories.set_terms(Channel.objects.all(), status="disabled", terms_since=None)
+
+
 def test_a_channels_secret_is_never_shown_and_kept_when_left_empty(client: Client, boss: User) -> None:
-    factories.make_channel()
+    fresh_channel()
     assert factories.SANDBOX_SECRET not in client.get(CHANNEL).content.decode()
     data = opened(client, CHANNEL) | {"setting_account": "other", "setting_secret": ""}
     response = client.post(CHANNEL, data)
@@ -220,7 +226,7 @@ def test_a_channels_secret_is_never_shown_and_kept_when_left_empty(client: Clien
 
 
 def test_a_changed_secret_is_audited_without_being_told(client: Client, boss: User) -> None:
-    factories.make_channel()
+    fresh_channel()
     new = "another-secret-0123456789-abcdefgh"
     assert client.post(CHANNEL, opened(client, CHANNEL) | {"setting_secret": new}).status_code == 302
     assert secrets.settings_of(Channel.objects.get())["secret"] == new

@@ -85,7 +85,7 @@ def sent(owner: Registered, boss: User) -> dict[str, Payment | Payout]:
         "payout unknown": book.payout(owner, "p-unknown", is_paid=False),
     }  # fmt: skip
     for name, rule in (("failed", "fail"), ("held", "hold")):
-        terms.update(after_failure=rule)
+        factories.set_terms(terms, after_failure=rule)
         payout = book.payout(owner, f"p-{name}", is_paid=False)
         with transaction.atomic():
             attempt, locked = payouts.locked_attempt(payout.attempts.get().pk)

@@ -23,7 +23,7 @@ from decimal import Decimal
 from channels.models import Chain, ChannelService, Token
 from diamondpay.lib import clock
 from merchants import registration
-from tests.factories import founding, make_channel
+from tests.factories import founding, make_channel, set_terms
 
 settings = {settings!r}
 if {token!r}:
@@ -37,7 +37,7 @@ if {token!r}:
 channel = make_channel(
     code="chain", currency="USDT", upstream={upstream!r}, services=[{service!r}], settings=settings
 )
-ChannelService.objects.filter(channel=channel).update(tolerance_below=50, tolerance_above=20)
+set_terms(ChannelService.objects.filter(channel=channel), tolerance_below=50, tolerance_above=20)
 with founding():
     made = registration.register(
         name="Over chain", services=[{service!r}], channels=["chain"], apis={apis!r}, now=clock.now(),

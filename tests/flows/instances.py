@@ -39,13 +39,12 @@ from channels import secrets
 from diamondpay.lib import clock
 from merchants import registration
 from records import ledger
-from tests.factories import founding, make_channel
+from tests.factories import founding, make_channel, set_terms
 
 opened = {{}}
 for code, upstream, settings in {channels!r}:
     channel = make_channel(code=code, upstream=upstream, services=("SVC0001", "SVC0004"))
-    channel.settings_encrypted = secrets.seal_settings(settings)
-    channel.save(update_fields=["settings_encrypted"])
+    set_terms(type(channel).objects.filter(pk=code), settings_encrypted=secrets.seal_settings(settings))
 for name, channels, apis in {merchants!r}:
     with founding():
         made = registration.register(

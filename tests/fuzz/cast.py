@@ -93,7 +93,8 @@ def _paid_over_a_chain(node_url: str, tokens: Mapping[str, str]) -> Merchant:
     channel = factories.make_channel(
         "evm", currency="USDT", upstream="evm", services=[service], settings=settings
     )
-    ChannelService.objects.filter(channel=channel).update(tolerance_below=50, tolerance_above=20)
+    carried = ChannelService.objects.filter(channel=channel)
+    factories.set_terms(carried, tolerance_below=50, tolerance_above=20)
     return factories.make_merchant("Fuzz over a chain", services=[service], channels=["evm"]).merchant
 
 

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.utils import timezone
 
+from channels import secrets
 from channels.models import Channel, ChannelService, ExchangeRate
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow, User
@@ -233,6 +234,18 @@ def _terms_of(model: type[models.Model], field_name: str, value: str) -> Callabl
     return targets
 
 
+def _settings(desk: Desk) -> dict[str, Target]:
+    rows = {
+        "in force": factories.make_channel("free", services=()),
+        "in force, asked": factories.make_channel("asked", services=()),
+        "not in force": term_rows.not_in_force(desk, Channel),
+    }
+    other = secrets.seal_settings({"base_url": "http://127.0.0.1:8300"})
+    _ask_terms("change_terms", rows["in force, asked"], {terms.SEALED: other})
+    typed = {"setting_base_url": "http://127.0.0.1:8200", "setting_account": "sandbox"}
+    return {name: Target(key=row.pk, row=row, typed=typed) for name, row in rows.items()}
+
+
 def _activations_of(model: type[models.Model]) -> Callable[[Desk], dict[str, Target]]:
     def targets(desk: Desk) -> dict[str, Target]:
         factories.bound_service(desk.wallet, "SVC0001", 1, 900)
@@ -352,6 +365,7 @@ TARGETS: Mapping[str, Callable[[Desk], dict[str, Target]]] = {
     "change_terms_servicebound": _terms_of(ServiceBound, "upper_bound", "800"),
     "change_terms_channel": _terms_of(Channel, "payment_upper_bound", "800"),
     "change_terms_channelservice": _terms_of(ChannelService, "upper_bound", "800"),
+    "change_settings_channel": _settings,
     "resend_notification": _notifications,
     "resend_failed_notifications": _merchant_with_failed,
     "close_case": _cases,

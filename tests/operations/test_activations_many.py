@@ -223,7 +223,7 @@ def test_the_list_offers_boxes_for_rows_not_in_force_and_all_that_its_filters_fi
     wrong = client.get(URL, {"found": "service=SVC0006&nonsense=1"})
     assert (wrong.context["rows"], "These filters cannot be read." in wrong.content.decode()) == ([], True)
     in_force = client.get("/admin/merchants/merchantservice/?in_force=1")
-    assert "choice" not in in_force.context_data
+    assert "choice" not in in_force.context
 
 
 def test_the_first_column_still_leads_to_the_row_and_the_box_leads_nowhere(

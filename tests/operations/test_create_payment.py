@@ -234,7 +234,7 @@ def test_a_broken_channel_is_refused_by_placement_beside_the_channel(
     client: Client, owner: Registered, staff: User
 ) -> None:
     form = opened(client, owner)
-    Channel.objects.update(settings_encrypted=b"not ours")
+    factories.set_terms(Channel.objects.all(), settings_encrypted=b"not ours")
     assert faults(form.send("place")) == {"channel": "No channel is available for this order."}
     assert orders() == (0, 0)
 

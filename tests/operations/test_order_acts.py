@@ -148,7 +148,7 @@ def test_a_channel_with_wrong_settings_is_named_and_nothing_breaks(
     client: Client, desk: Desk, operator: User
 ) -> None:
     payment = desk.deposit()
-    Channel.objects.filter(pk=payment.channel_id).update(upstream="gone")
+    factories.set_terms(Channel.objects.filter(pk=payment.channel_id), upstream="gone")
     answer = sent(signed_in(client, operator), ask_url(payment))
     assert said(answer) == ["The upstream was not asked: the settings of channel scripted are wrong."]
     payment.refresh_from_db()

@@ -13,6 +13,7 @@ from channels import secrets
 from diamondpay.lib import clock, errors
 from records import payments
 from records.models import Actor, Case, ChainPayment, ChainTransfer, Payment, PaymentStatus
+from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -121,4 +122,5 @@ def test_what_an_order_expects_is_never_changed_again(node: Node) -> None:
 def _steps(scene: scenes.Scene, count: int) -> None:
     settings = {**secrets.settings_of(scene.channel), "amount_steps": str(count)}
     scene.channel.settings_encrypted = secrets.seal_settings(settings)
-    scene.channel.save(update_fields=["settings_encrypted"])
+    rows = type(scene.channel).objects.filter(pk=scene.channel.pk)
+    factories.set_terms(rows, settings_encrypted=scene.channel.settings_encrypted)

@@ -218,9 +218,10 @@ def test_two_sweepers_send_one_prepared_attempt_once_over_http_p4(desk: Desk, sa
         base_url=sandbox.base_url, secret=sandbox.accounts["sandbox"], settings={"timeout_seconds": "5"}
     )
     channel = type(attempt.channel).objects.get(pk="sandbox")
-    type(channel).objects.filter(pk="scripted").update(
-        upstream="sandbox", settings_encrypted=bytes(channel.settings_encrypted)
-    )
+    factories.set_terms(
+        type(channel).objects.filter(pk="scripted"), upstream="sandbox",
+        settings_encrypted=bytes(channel.settings_encrypted),
+    )  # fmt: skip
     due = attempt.next_query_at
     assert due is not None
     taken = at_once([functools.partial(submission.query_due, now=due)] * 4)

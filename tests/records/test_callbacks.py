@@ -47,9 +47,10 @@ def at_the_sandbox(desk: Desk) -> Payment:
     factories.make_channel()
     payment = desk.deposit()
     sandbox = Channel.objects.get(pk="sandbox")
-    Channel.objects.filter(pk="scripted").update(
-        upstream="sandbox", settings_encrypted=bytes(sandbox.settings_encrypted)
-    )
+    factories.set_terms(
+        Channel.objects.filter(pk="scripted"), upstream="sandbox",
+        settings_encrypted=bytes(sandbox.settings_encrypted),
+    )  # fmt: skip
     return payment
 
 

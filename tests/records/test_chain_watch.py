@@ -19,6 +19,7 @@ from channels.upstreams.evm.adapter import EvmAdapter
 from diamondpay.lib import crash
 from records import chain_transfers, chain_watch
 from records.models import ChainCursor, ChainPayment, ChainTransfer, Payment, PaymentStatus, Posting
+from tests import factories
 from tests.records.evm_fixtures import node
 from tests.support.evm import scenes
 from tests.support.evm.node import Node
@@ -260,7 +261,7 @@ def test_a_node_that_is_behind_or_gone_changes_nothing(node: Node) -> None:
 def _set(channel: Channel, **changed: str) -> None:
     settings = {**secrets.settings_of(channel), **changed}
     channel.settings_encrypted = secrets.seal_settings(settings)
-    channel.save(update_fields=["settings_encrypted"])
+    factories.set_terms(Channel.objects.filter(pk=channel.pk), settings_encrypted=channel.settings_encrypted)
 
 
 @pytest.mark.parametrize(
@@ -292,8 +293,7 @@ def test_a_public_name_that_leads_inside_is_not_connected_to() -> None:
 def test_a_channel_whose_settings_cannot_be_read_is_passed_over(node: Node) -> None:
     scene = scenes.make(node)
     payment = scene.place("100")
-    scene.channel.settings_encrypted = b"nonsense"
-    scene.channel.save(update_fields=["settings_encrypted"])
+    factories.set_terms(Channel.objects.filter(pk=scene.channel.pk), settings_encrypted=b"nonsense")
     assert chain_watch.watch_all() == 0
     assert scenes.credited(payment)[0] == IN_PROGRESS
 

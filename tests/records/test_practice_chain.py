@@ -41,7 +41,7 @@ def chain(tmp_path: Path) -> Iterator[practices.Chain]:
             "practice", currency="USDT", upstream="evm", services=["SVC0085"],
             settings=found.settings(shared_address=""),
         )  # fmt: skip
-        ChannelService.objects.update(tolerance_below=50, tolerance_above=20)
+        factories.set_terms(ChannelService.objects.all(), tolerance_below=50, tolerance_above=20)
         yield found
 
 

@@ -64,7 +64,8 @@ class BookMachine(RuleBasedStateMachine):
         self.codes = f"one{run}", f"two{run}"
         for code in self.codes:
             factories.make_channel(code, upstream=NAME)
-        ChannelService.objects.filter(channel__in=self.codes).update(tolerance_below=model.TOLERANCE_BELOW)
+        carried = ChannelService.objects.filter(channel__in=self.codes)
+        factories.set_terms(carried, tolerance_below=model.TOLERANCE_BELOW)
         terms = Terms(fee_type="mixed", fee_permillage=model.PERMILLAGE, fee_fixed=model.FIXED)
         self.desks = {
             name: Desk(factories.make_merchant(name, channels=[self.codes[0]], terms=terms), self.outside)
@@ -194,9 +195,8 @@ class BookMachine(RuleBasedStateMachine):
     def place_payout(self, wallet: str, amount: Decimal, answer: str, review: bool, hold: bool) -> Any:
         desk = self.desks[wallet]
         desk.audit("manual" if review else "disabled")
-        MerchantService.objects.filter(merchant=desk.registered.merchant).update(
-            after_failure="hold" if hold else "fail"
-        )
+        services = MerchantService.objects.filter(merchant=desk.registered.merchant)
+        factories.set_terms(services, after_failure="hold" if hold else "fail")
         self.will_answer(answer)
         status = model.UNDER_REVIEW if review else model.IN_PROGRESS
         done = self.same(

@@ -124,7 +124,8 @@ class Desk:
 
     def after_failure(self, rule: str) -> None:
         """Set what follows when an upstream refuses a payout: fail or hold."""
-        self.registered.merchant.merchant_services.filter(service="SVC0004").update(after_failure=rule)
+        rows = self.registered.merchant.merchant_services.filter(service="SVC0004")
+        factories.set_terms(rows, after_failure=rule)
 
     def audit(self, rule: str, amount: str = "0") -> None:
         """Set the payout audit."""
@@ -134,9 +135,8 @@ class Desk:
 
     def tolerate(self, *, below: str = "0", above: str = "0") -> None:
         """Set the tolerance of new deposits, in per cent."""
-        ChannelService.objects.filter(channel=NAME, service="SVC0001").update(
-            tolerance_below=Decimal(below), tolerance_above=Decimal(above)
-        )
+        rows = ChannelService.objects.filter(channel=NAME, service="SVC0001")
+        factories.set_terms(rows, tolerance_below=Decimal(below), tolerance_above=Decimal(above))
 
 
 def system_balance(kind: str, *, channel: str | None = None, currency: str = "CNY") -> Decimal:

@@ -67,7 +67,7 @@ class Import:
     # The page on which something is asked for the new rows at once, the rights to it, and how many it takes.
     many_page: str = ""
     many_permissions: tuple[str, ...] = ()
-    many_rows_max: int = 500
+    many_rows_max: int = 1
 
     @property
     def model(self) -> Any:

@@ -26,7 +26,7 @@ from channels.models import ChannelService
 from diamondpay.lib import clock
 from merchants import registration
 from records import ledger
-from tests.factories import founding, make_channel
+from tests.factories import founding, make_channel, set_terms
 
 services = {services!r}
 for currency, service in services.items():
@@ -34,7 +34,7 @@ for currency, service in services.items():
     make_channel(
         code=currency.lower(), currency=currency, base_url={base_url!r}, secret={secret!r}, services=carried,
     )
-ChannelService.objects.update(tolerance_below=Decimal(50))
+set_terms(ChannelService.objects.all(), tolerance_below=Decimal(50))
 accounts = {{}}
 for name in ("one", "two"):
     with founding():

@@ -94,7 +94,8 @@ def make(
         settings={"chain": chain.code, "node_url": node.url, "private_node": "yes", **own},
     )
     below, above = tolerance
-    ChannelService.objects.filter(channel=channel).update(tolerance_below=below, tolerance_above=above)
+    of_channel = ChannelService.objects.filter(channel=channel)
+    factories.set_terms(of_channel, tolerance_below=below, tolerance_above=above)
     registered = factories.make_merchant(
         "Acme", services=carried, channels=[code], settlement_currency=wallet_currency, apis=list(apis)
     )

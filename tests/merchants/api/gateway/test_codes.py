@@ -291,7 +291,7 @@ def test_0008_when_the_upstream_knows_no_such_account_and_again_on_a_repeat(
 def test_0024_when_the_upstream_names_the_number_of_another_order_d7(
     caller: Caller, upstream: ScriptedUpstream
 ) -> None:
-    Channel.objects.update(upstream=NAME)
+    factories.set_terms(Channel.objects.all(), upstream=NAME)
     upstream.answers = [accepted("UP-1"), accepted("UP-1")]
     assert caller.post("/v1/payments", caller.payment())["error_code"] == "0000"
     params = caller.payment()
