@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +16,7 @@ from diamondpay.lib.columns import Column, Table
 from diamondpay.lib.filter_kinds import Numbers, Related, Several
 from diamondpay.lib.filter_moments import Moments
 from diamondpay.lib.filters import ListFilters
+from merchants.models import Merchant
 from records import chain_payments, search_keys, tones
 from records.models import ChainTransfer
 
@@ -28,10 +29,24 @@ class ChainNumbers(Numbers):
         return super().filter(qs, value if value is None else search_keys.chain_spelling(value) or value)
 
 
+class MerchantOfOrder(Related):
+    """The merchants of the orders that transfers were counted for; one of no order is nobody's."""
+
+    @property
+    def related(self) -> type[Model]:
+        """The table of merchants."""
+        return Merchant
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        """Return the rows whose order is one of these merchants'."""
+        return qs if value is None else qs.filter(payment__merchant__in=value)
+
+
 class ChainTransferFilters(ListFilters):
     """What was seen to arrive at our addresses."""
 
     seen = Moments("seen_at", preset="30d")
+    merchant = MerchantOfOrder("payment", is_many=True, title=_("merchant"))
     state = Several("state")
     channel = Related("channel")
     chain = Related("chain")

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,7 @@ MAY_ASK = ("operations.add_act", ASK)
 # stands for all that a list finds.
 ASK_MANY, CHOICE, FOUND = "activations_{}", "choice", "found"
 _LABEL = _("in force since")
+_NO_BOX = SafeString("<span></span>")
 
 
 class InForce(Flag):
@@ -93,7 +95,8 @@ class TermsInline(AuditedInline):
 def _box(row: Any) -> Any:
     """Return the box by which a row that is not in force is chosen, nothing for another."""
     if row.terms_since is not None:
-        return ""
+        # Django's list would show a dash for an empty text.
+        return _NO_BOX
     words = gettext("Choose %s") % row
     return format_html(
         '<input type="checkbox" name="{}" value="{}" form="{}" aria-label="{}">', selections.ONE, row.pk,

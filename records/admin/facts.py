@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import Bank, Channel, FeeType, Service
+from channels.models import Bank, Channel, FeeType, PaymentMethod, Service
 from diamondpay.lib import crypto, money
 from diamondpay.models import User
 from merchants import pricing
@@ -254,14 +254,20 @@ def _channel(order: Order, reader: Reader) -> Iterator[Fact]:
 
 
 def _receiver(payment: Payment) -> Iterator[Fact]:
-    """Say where the payer had to send the money; the account is masked here as everywhere."""
+    """Say where the payer had to send the money. An account is masked here as everywhere, but for an address
+    on a chain: it is the platform's own, and told to whoever pays.
+    """
     try:
         receiver = parties.receiver_of(payment)
     except crypto.CannotDecrypt:
         yield Fact(_("pay to"), parts.nothing(), _("sealed with a key that is no longer configured"))
         return
     if receiver is not None:
-        account = crypto.mask(crypto.normalise_account(receiver.card_number))
+        account: Any = (
+            parts.number(receiver.card_number)
+            if payment.payment_method == PaymentMethod.BLOCKCHAIN
+            else crypto.mask(crypto.normalise_account(receiver.card_number))
+        )
         where = " · ".join(
             word for word in (receiver.bank_name or receiver.bank_code, receiver.card_name) if word
         )

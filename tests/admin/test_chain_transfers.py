@@ -82,6 +82,22 @@ def test_the_list_is_narrowed_by_chain_channel_token_state_and_time(
     assert found(client, chain="77777") == []
 
 
+def test_the_list_is_narrowed_by_the_merchant_of_the_order(
+    client: Client, boss: User, node: Node, paid: tuple[scenes.Scene, Payment]
+) -> None:
+    scene, payment = paid
+    transfer = ChainTransfer.objects.get()
+    rival = factories.make_merchant("Rival", channels=["evm"], services=[])
+    assert found(client, merchant=payment.merchant_id) == [transfer.tx_hash]
+    assert found(client, merchant=rival.merchant.pk) == []
+    both = client.get(LIST, {"merchant": [payment.merchant_id, rival.merchant.pk]})
+    assert [row.tx_hash for row in rows(both)] == [transfer.tx_hash]
+    assert found(client, merchant="PF999999") == []
+    client.force_login(factories.make_user("member", merchants=[rival.merchant], is_superuser=True))
+    own = client.get(LIST, {"merchant": payment.merchant_id})
+    assert (rows(own), scene.merchant.name in own.content.decode()) == ([], False)
+
+
 def test_the_transfer_and_its_order_lead_to_each_other(
     client: Client, boss: User, paid: tuple[scenes.Scene, Payment]
 ) -> None:
