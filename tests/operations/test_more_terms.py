@@ -257,3 +257,21 @@ def test_settings_that_changed_since_they_were_asked_for_are_not_written(desk: D
         approvals.approve(act_id=act.pk, user=approver, reason="as agreed", now=clock.now())
     act.refresh_from_db()
     assert (act.state, stored(row)) == ("requested", before)
+
+
+def test_settings_that_no_key_opens_any_more_are_replaced_by_an_act(
+    client: Client, boss: User, approver: User
+) -> None:
+    factories.set_terms(Channel.objects.filter(pk="sandbox"), settings_encrypted=b"not ours")
+    typed = {
+        "setting_base_url": "http://127.0.0.1:8200",
+        "setting_account": "sandbox",
+        "setting_secret": NEW_SECRET,
+    }
+    look = act_forms.looked(client, SETTINGS, **typed)
+    assert act_forms.table(look) == [("settings", "(cannot be read)", "(others)")]
+    assert client.post(SETTINGS, act_forms.sent_of(look, **typed)).status_code == 302
+    act = Act.objects.get()
+    approvals.approve(act_id=act.pk, user=approver, reason="as agreed", now=clock.now())
+    committed()
+    assert secrets.settings_of(Channel.objects.get(pk="sandbox"))["secret"] == NEW_SECRET
