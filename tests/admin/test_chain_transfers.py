@@ -87,7 +87,7 @@ def test_the_list_is_narrowed_by_the_merchant_of_the_order(
 ) -> None:
     scene, payment = paid
     transfer = ChainTransfer.objects.get()
-    rival = factories.make_merchant("Rival", channels=["evm"], services=[])
+    rival = factories.make_merchant("Rival", channels=["evm"], services=[scenes.SERVICES["USDT"]])
     assert found(client, merchant=payment.merchant_id) == [transfer.tx_hash]
     assert found(client, merchant=rival.merchant.pk) == []
     both = client.get(LIST, {"merchant": [payment.merchant_id, rival.merchant.pk]})

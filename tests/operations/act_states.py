@@ -234,12 +234,14 @@ def _terms_of(model: type[models.Model], field_name: str, value: str) -> Callabl
     return targets
 
 
-def _settings(desk: Desk) -> dict[str, Target]:
+def _settings(_desk: Desk) -> dict[str, Target]:
     rows = {
         "in force": factories.make_channel("free", services=()),
         "in force, asked": factories.make_channel("asked", services=()),
-        "not in force": term_rows.not_in_force(desk, Channel),
+        "not in force": factories.make_channel("fresh", services=()),
     }
+    factories.set_terms(Channel.objects.filter(pk="fresh"), status="disabled", terms_since=None)
+    rows["not in force"].refresh_from_db()
     other = secrets.seal_settings({"base_url": "http://127.0.0.1:8300"})
     _ask_terms("change_terms", rows["in force, asked"], {terms.SEALED: other})
     typed = {"setting_base_url": "http://127.0.0.1:8200", "setting_account": "sandbox"}
