@@ -5,6 +5,8 @@ A call proves by itself whose it is, so no cookie means anything to it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
@@ -21,13 +23,13 @@ API_PATHS = ("/gateway/api/", "/api/v2/merchant/", "/payment/", "/conf/")
 class PagesOnly:
     """Stands before a middleware and lets the merchants' calls pass by it."""
 
-    get_response: people.Answer
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pass a call on; do for a page what the middleware does."""
-        if request.path_info.startswith(API_PATHS):
-            return self.get_response(request)
-        answer: HttpResponseBase = super().__call__(request)  # type: ignore[misc]
+        is_call = request.path_info.startswith(API_PATHS)
+        go_on = self.get_response if is_call else super().__call__  # type: ignore[misc]
+        answer: HttpResponseBase = go_on(request)
         return answer
 
 

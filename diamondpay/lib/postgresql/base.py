@@ -46,6 +46,9 @@ def _is_heard(connection: psycopg.Connection[Any]) -> bool:
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper, which never hands out a pooled connection that the server has ended."""
 
+    # Django's own, one pool for each alias.
+    _connection_pools: dict[str, Any]
+
     def get_connection_params(self) -> dict[str, Any]:
         """Return how to connect, as long as there is no pool; one that stands was told when it was made."""
         return {} if self.alias in self._connection_pools else super().get_connection_params()
@@ -53,7 +56,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         # Saying again what holds already costs nearly as much as a statement takes in this process.
         if self.connection.autocommit != autocommit:
-            super()._set_autocommit(autocommit)
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a live connection; dead ones are given back, and the pool replaces them.

@@ -190,7 +190,8 @@ def test_a_page_of_a_usual_size_is_the_beginning_of_one_of_any_size(desk: Desk) 
         "start": clock.now() - timedelta(hours=1),
         "end": clock.now() + timedelta(hours=1),
     }
-    for asked in ({}, of_all):
+    all_at_all: dict[str, Any] = {}
+    for asked in (all_at_all, of_all):
         usual, total = queries.payment_page(queries.Wanted(**wanted, **asked, limit=10))
         longer, same = queries.payment_page(queries.Wanted(**wanted, **asked, limit=11))
         rest, _total = queries.payment_page(queries.Wanted(**wanted, **asked, limit=10, offset=10))
