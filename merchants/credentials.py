@@ -281,7 +281,7 @@ def secret_of(credential: Credential) -> str:
     Raises: crypto.CannotDecrypt when no configured key made it.
     """
     sealed = credential.secret_encrypted
-    opened: tuple[bytes, str] | None = getattr(credential, _OPENED, None)
+    opened: tuple[bytes | memoryview, str] | None = getattr(credential, _OPENED, None)
     if opened is None or opened[0] is not sealed:
         opened = sealed, crypto.decrypt(sealed, SECRET_CONTEXT)
         setattr(credential, _OPENED, opened)

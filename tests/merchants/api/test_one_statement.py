@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -44,10 +45,11 @@ class Asking:
 
     def __init__(self, registered: Registered) -> None:
         now = clock.now()
-        self.registered = registered
-        for api in (REQUEST, DETAIL):
-            made = credentials.create(merchant=registered.merchant, api=api, now=now, actor="tests")
-            registered.further[api] = made
+        further = {
+            api: credentials.create(merchant=registered.merchant, api=api, now=now, actor="tests")
+            for api in (REQUEST, DETAIL)
+        }
+        self.registered = replace(registered, further=further)
         # The first call of a minute notes that the key was used, in a statement of its own.
         Credential.objects.filter(merchant=registered.merchant).update(last_used_at=now)
 
@@ -158,7 +160,7 @@ def test_a_key_that_was_replaced_at_once_is_refused_and_the_new_one_answered(
         answer = Client().get(f"/gateway/api/v2/payments/{number}", headers=headers).json()
         assert answer["error_code"] == YES[api]
     else:
-        old.further[api] = made
+        asking.registered = replace(old, further={**old.further, api: made})
         assert asking.asks(api, number) == YES[api]
 
 
