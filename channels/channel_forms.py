@@ -35,6 +35,8 @@ class ChannelForm(admin_forms.TermsForm):
             # What was never set is shown empty: showing the default would store it with the next save.
             if not setting.is_secret:
                 self.initial[name] = self.settings_before.get(setting.name, "")
+            elif name in self.fields and self.settings_before.get(setting.name):
+                self.fields[name].help_text = _("It is set, and never shown.")
             if self.is_in_force and name in self.fields:
                 self.fields[name].disabled = True
 
