@@ -107,16 +107,18 @@ def answer(request: HttpRequest) -> HttpResponseBase:
         return proof_due
     asked = replace(asked, token=token, values=form.cleaned_data)
     try:
-        _decide_each(request, page, asked, ids)
+        are_all_decided = _decide_each(request, page, asked, ids)
     except errors.InvalidInput as refusal:
         act_pages.complain(form, refusal)
         return _page(request, asked, ids, form=form, token=token)
+    if are_all_decided:
+        return HttpResponseRedirect(reverse("admin:acts_waiting"))
     query = urlencode({selections.MANY: selections.text(filter(str.isdecimal, ids), is_numbered=True)})
     return HttpResponseRedirect(f"{reverse('admin:acts_decide')}?{query}")
 
 
-def _decide_each(request: HttpRequest, page: ActPage, asked: Asked, ids: Sequence[str]) -> None:
-    """Decide each act in a transaction of its own, and say what became of them.
+def _decide_each(request: HttpRequest, page: ActPage, asked: Asked, ids: Sequence[str]) -> bool:
+    """Decide each act in a transaction of its own, and say what became of them; True if none failed.
 
     Raises: InvalidInput for a form without a token.
     """
@@ -142,6 +144,7 @@ def _decide_each(request: HttpRequest, page: ActPage, asked: Asked, ids: Sequenc
         messages.error(request, words)
     if len(failed) > _TOLD_MAX:
         messages.error(request, _t("And %d more were not decided.") % (len(failed) - _TOLD_MAX))
+    return not failed
 
 
 def _decide(request: HttpRequest, page: ActPage, asked: Asked, seen: str) -> str | None:

@@ -94,6 +94,7 @@ def test_many_are_approved_together_and_the_own_one_is_not_p6(client: Client, th
     assert rows[:3] == [("in force since", "its approval"), ("fee type", "Permillage"), ("fee ‰", "6 ‰")]
     answer = client.post(URL, sent_of(page, "approve"), follow=True)
     assert told(answer) == ["Approved and executed: 2."]
+    assert answer.redirect_chain == [("/admin/acts-waiting/", 302)]
     assert (states(three), in_force()) == (["executed", "executed", "requested"], 2)
     decided = Act.objects.get(pk=three[0].pk)
     assert (decided.decided_by.get_username(), decided.decision_reason) == ("own", "as agreed")  # type: ignore[union-attr]
@@ -108,6 +109,7 @@ def test_the_own_request_sent_among_others_is_refused_by_itself_p6(client: Clien
     answer = client.post(URL, sent, follow=True)
     assert told(answer)[0] == "Approved and executed: 2."
     assert "This is your own request." in told(answer)[1]
+    assert answer.redirect_chain[0][0].startswith(f"{URL}?")
     assert states(three) == ["executed", "executed", "requested"]
     assert AuditRow.objects.filter(action="approve.refused", object_id=str(own.pk)).count() == 1
 
