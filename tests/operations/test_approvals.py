@@ -56,7 +56,9 @@ def test_an_adjustment_happens_only_when_a_second_person_approves_p6(
     assert (state_of(act), act.decision_reason) == (("executed", approver.pk), "seen")
     posting = Posting.objects.get()
     assert (posting.effect_key, posting.operator, posting.remark) == ("adjust:r1", approver, "because")
-    assert list(AuditRow.objects.filter(action__startswith="act.").values_list("action", "user")) == [
+    assert list(
+        AuditRow.objects.filter(action__startswith="act.").order_by("id").values_list("action", "user")
+    ) == [
         ("act.request.adjust_balance", operator.pk),
         ("act.executed.adjust_balance", approver.pk),
     ]
