@@ -15,6 +15,7 @@ from diamondpay.lib import signing
 from diamondpay_client import signing as client_signing
 from merchants.api.gateway import reference
 from records.models import Payment, Payout
+from tests.merchants.api.carrying import carried, over
 from tests.merchants.api.gateway.conftest import NOTIFY_URL, Caller, fund
 
 pytestmark = pytest.mark.django_db
@@ -25,23 +26,12 @@ SUCCESS = {"error_code": "0000", "data": CREATED}
 
 def client_of(caller: Caller, **options: Any) -> package.Client:
     """Return a client of the real API, without a socket between: Django's test client carries the bytes."""
-
-    def carry(request: httpx.Request) -> httpx.Response:
-        answer = caller.client.generic(
-            request.method,
-            request.url.raw_path.decode(),
-            request.content,
-            content_type=request.headers.get("Content-Type", ""),
-            headers={"authorization": request.headers.get("Authorization", "")},
-        )
-        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
-
     return package.Client(
         url="http://testserver",
         platform_id=caller.merchant.pk,
         platform_key=options.pop("platform_key", caller.key),
         authorization=caller.token,
-        http=httpx.Client(transport=httpx.MockTransport(carry)),
+        http=over(carried(caller.client)),
         **options,
     )
 

@@ -11,25 +11,18 @@ import diamondpay_client as package
 from diamondpay.lib import clock
 from records.dialects import payment_detail as dialect
 from records.models import Notification, Payment
+from tests.merchants.api.carrying import Answer, carried, over
 from tests.merchants.api.payment_detail.conftest import NOTIFY_URL, Caller, OverChain, paid
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 
 
-def client_of(caller: Caller, secret: str = "") -> package.DetailClient:
-    """Return a client of the real API, without a socket between."""
-
-    def carry(request: httpx.Request) -> httpx.Response:
-        answer = caller.client.generic(
-            request.method, request.url.raw_path.decode(), request.content,
-            content_type=request.headers.get("content-type", ""), headers=dict(request.headers),
-        )  # fmt: skip
-        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
-
+def client_of(caller: Caller, answer: Answer | None = None, secret: str = "") -> package.DetailClient:
+    """Return a client whose calls are answered by the API, or by whatever stands in its way."""
     return package.DetailClient(
         url="http://testserver", key=caller.key, secret=secret or caller.secret,
-        http=httpx.Client(transport=httpx.MockTransport(carry)),
+        http=over(answer or carried(caller.client)),
     )  # fmt: skip
 
 
@@ -70,6 +63,21 @@ def test_a_no_is_told_from_what_nobody_knows(caller: Caller) -> None:
     with pytest.raises(package.Refused) as wrong:
         client_of(caller, secret="another").detail("none")
     assert wrong.value.code == "401"
+
+
+def test_a_changed_answer_is_not_believed(caller: Caller) -> None:
+    caller.place("order-1")
+    real = carried(caller.client)
+
+    def lie(request: httpx.Request) -> httpx.Response:
+        answer = real(request)
+        content = answer.content.replace(b'"paymentStatus":1', b'"paymentStatus":0')
+        assert content != answer.content
+        kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status_code, headers=kept, content=content)
+
+    with client_of(caller, answer=lie) as client, pytest.raises(package.OutcomeUnknown, match="not signed"):
+        client.detail("order-1")
 
 
 def test_asking_to_be_told_leaves_a_notification(caller: Caller) -> None:

@@ -14,31 +14,18 @@ import diamondpay_client as package
 from diamondpay.lib import clock
 from records.dialects import transaction_request as dialect
 from records.models import Payment, Payout
+from tests.merchants.api.carrying import Answer, carried, over
 from tests.merchants.api.transaction_request.conftest import WEBHOOK_URL, Caller, book, fund
 
 pytestmark = pytest.mark.django_db
 CARD = package.BankCard(number="6216667451674374", bank_name="CCB", branch_name="Shanghai")
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def carried(caller: Caller) -> Answer:
-    """Carry a call to the real API, without a socket between."""
-
-    def carry(request: httpx.Request) -> httpx.Response:
-        answer = caller.client.generic(
-            request.method, request.url.raw_path.decode(), request.content,
-            content_type=request.headers.get("content-type", ""), headers=dict(request.headers),
-        )  # fmt: skip
-        return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
-
-    return carry
 
 
 def client_of(caller: Caller, answer: Answer | None = None, secret: str = "") -> package.RequestClient:
     """Return a client whose calls are answered by the API, or by whatever stands in its way."""
     return package.RequestClient(
         url="http://testserver/", access_key=caller.access_key, secret_key=secret or caller.secret_key,
-        http=httpx.Client(transport=httpx.MockTransport(answer or carried(caller))),
+        http=over(answer or carried(caller.client)),
     )  # fmt: skip
 
 
@@ -130,7 +117,7 @@ def test_what_cannot_be_believed_is_unknown_and_never_a_no(caller: Caller, answe
 
 def test_a_changed_answer_is_not_believed(caller: Caller) -> None:
     deposit(client_of(caller))
-    real = carried(caller)
+    real = carried(caller.client)
 
     def lie(request: httpx.Request) -> httpx.Response:
         answer = real(request)
