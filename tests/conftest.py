@@ -1,4 +1,4 @@
-"""Databases for every test. What each fixture promises is in its docstring."""
+"""Databases and a browser for every test. What each fixture promises is in its docstring."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from playwright.sync_api import Browser
 from pytest_django import DjangoDbBlocker
 
 from merchants.api import throttles
+from tests.admin import chromium
 from tests.personas import acme, approver, auditor, clerk, finance, operator, rival
 from tests.support import book, clones
 
@@ -57,6 +59,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _counters_at_zero() -> None:
     """Let no test use up the calls of the next one."""
     throttles.forget()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a file."""
+    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
+        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield launched
 
 
 @pytest.fixture

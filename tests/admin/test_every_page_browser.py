@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.admin.utils import quote
 from django.urls import reverse
@@ -29,15 +27,6 @@ NAMELESS = """[...document.querySelectorAll("#result_list td, #result_list th, .
 CLIPPED = """[...document.querySelectorAll("dd, .dense td > *")]
     .filter((item) => item.checkVisibility() && item.getBoundingClientRect().right > innerWidth + 1)
     .map((item) => item.outerHTML.slice(0, 90))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 @pytest.fixture

@@ -19,15 +19,6 @@ from tests.lib import spreadsheets
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
-
-
 @pytest.fixture(autouse=True)
 def filled(tmp_path: Path) -> Iterator[None]:
     """Four deposits of Acme's, and finance staff who may export them."""

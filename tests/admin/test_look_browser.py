@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -31,15 +30,6 @@ SMALL = """[...document.querySelectorAll("main a, header a, nav a, button, summa
     .filter((item) => !["checkbox", "radio", "hidden"].includes(item.type))
     .filter((item) => item.getBoundingClientRect().height < 39.5)
     .map((item) => item.outerHTML.slice(0, 90))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,15 +16,6 @@ from tests import factories
 from tests.admin import chromium, signing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 def test_a_second_factor_is_set_up_from_the_picture_and_asked_for_at_the_next_sign_in(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -17,15 +16,6 @@ from tests.support.desk import Desk, desk, upstream
 
 __all__ = ["desk", "upstream"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 def test_two_people_freeze_part_of_a_balance(browser: Browser, live_server: LiveServer, desk: Desk) -> None:

@@ -21,15 +21,6 @@ __all__ = ["desk", "upstream"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
-
-
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, desk: Desk) -> Iterator[chromium.Visit]:
     """An administrator who is signed in; nothing that the browser complains of."""

@@ -42,19 +42,10 @@ HARD: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as found:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield found
-
-
 @pytest.fixture
-def gateway(running: Browser, live_server: LiveServer) -> Iterator[Visit]:
+def gateway(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     """The gateway page; whatever a test does there, the browser has nothing to complain of."""
-    with chromium.visit(running, live_server.url) as visit:
+    with chromium.visit(browser, live_server.url) as visit:
         assert visit.open("/docs/gateway/") == 200
         yield visit
         assert visit.complaints == []
@@ -134,10 +125,10 @@ def test_the_calculator_finds_where_a_strangers_string_differs(gateway: Visit) -
 
 
 def test_the_other_calculator_reproduces_the_published_vector_and_follows_what_is_typed(
-    running: Browser, live_server: LiveServer
+    browser: Browser, live_server: LiveServer
 ) -> None:
     (vector,) = PUBLISHED["transaction_request_hmac_sha256_upper_hex"]
-    with chromium.visit(running, live_server.url) as visit:
+    with chromium.visit(browser, live_server.url) as visit:
         visit.open("/docs/transaction-request/")
         expect(shown(visit, "signature")).to_have_text(vector["signature"])
         for name in ("access_key", "secret_key"):
@@ -155,9 +146,9 @@ def test_the_other_calculator_reproduces_the_published_vector_and_follows_what_i
 
 
 def test_the_calculator_of_the_payment_detail_api_signs_the_whole_call(
-    running: Browser, live_server: LiveServer
+    browser: Browser, live_server: LiveServer
 ) -> None:
-    with chromium.visit(running, live_server.url) as visit:
+    with chromium.visit(browser, live_server.url) as visit:
         visit.open("/docs/payment-detail/")
         expect(shown(visit, "signature")).to_have_text(detail.SIGNATURE)
         for name, text in (("key", "key"), ("secret", "sécret"), ("path", "/payment/createPaymentOrder")):
@@ -194,9 +185,9 @@ def test_nothing_that_is_typed_leaves_the_window(gateway: Visit) -> None:
     ("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")]
 )
 def test_the_pages_fit_and_have_no_complaints(
-    running: Browser, live_server: LiveServer, width: int, scheme: str
+    browser: Browser, live_server: LiveServer, width: int, scheme: str
 ) -> None:
-    with chromium.visit(running, live_server.url, width=width, scheme=scheme) as visit:
+    with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
         for path in ("/docs/", "/docs/transaction-request/", "/docs/payment-detail/", "/docs/gateway/"):
             assert visit.open(path) == 200
             assert not visit.page.evaluate(WIDE), path

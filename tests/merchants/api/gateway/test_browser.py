@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -20,17 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as found:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield found
-
-
 @pytest.fixture
-def page_path(running: Browser, live_server: LiveServer, caller: Caller) -> str:
+def page_path(browser: Browser, live_server: LiveServer, caller: Caller) -> str:
     """The path of a waiting deposit's page."""
     params = caller.payment(amount=123456, remark_code="K7MQ2X")
     link: str = caller.post("/v1/payments", params)["data"]["link"]
@@ -40,9 +30,9 @@ def page_path(running: Browser, live_server: LiveServer, caller: Caller) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_the_payment_page_fits_and_has_no_complaints(
-    running: Browser, live_server: LiveServer, page_path: str, width: int, scheme: str
+    browser: Browser, live_server: LiveServer, page_path: str, width: int, scheme: str
 ) -> None:
-    with chromium.visit(running, live_server.url, width=width, scheme=scheme) as visit:
+    with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
         assert visit.open(page_path) == 200
         assert not visit.page.evaluate(WIDE)
         assert visit.page.locator("button.copy:visible").count() == 6
@@ -51,9 +41,9 @@ def test_the_payment_page_fits_and_has_no_complaints(
 
 
 def test_the_open_page_turns_to_paid_by_itself(
-    running: Browser, live_server: LiveServer, page_path: str
+    browser: Browser, live_server: LiveServer, page_path: str
 ) -> None:
-    with chromium.visit(running, live_server.url, width=390) as visit:
+    with chromium.visit(browser, live_server.url, width=390) as visit:
         visit.open(page_path)
         with transaction.atomic():
             payments.settle(
@@ -67,8 +57,8 @@ def test_the_open_page_turns_to_paid_by_itself(
         assert visit.complaints == []
 
 
-def test_the_documentation_opens_without_complaints(running: Browser, live_server: LiveServer) -> None:
-    with chromium.visit(running, live_server.url) as visit:
+def test_the_documentation_opens_without_complaints(browser: Browser, live_server: LiveServer) -> None:
+    with chromium.visit(browser, live_server.url) as visit:
         assert visit.open("/docs/api/") == 200
         visit.page.wait_for_selector("#operations-Deposits-createPaymentV1", timeout=15_000)
         visit.page.click("#operations-Deposits-createPaymentV1 .opblock-summary-control")

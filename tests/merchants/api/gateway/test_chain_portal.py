@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -24,15 +23,6 @@ __all__ = ["node"]
 
 WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 database = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as found:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield found
 
 
 def path_of(payment: Payment) -> str:
@@ -140,10 +130,10 @@ def test_an_ended_order_shows_no_address(node: Node, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_payer_picks_pays_and_sees_it_arrive_without_a_complaint(
-    running: Browser, live_server: LiveServer, node: Node, width: int, scheme: str
+    browser: Browser, live_server: LiveServer, node: Node, width: int, scheme: str
 ) -> None:
     scene, payment = fiat(node)
-    with chromium.visit(running, live_server.url, width=width, scheme=scheme) as visit:
+    with chromium.visit(browser, live_server.url, width=width, scheme=scheme) as visit:
         assert visit.open(path_of(payment)) == 200
         assert not visit.page.evaluate(WIDE)
         visit.page.locator("button.offer", has_text="USDT").click()
