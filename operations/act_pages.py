@@ -82,6 +82,13 @@ class Asked:
     token: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def by(cls, request: HttpRequest) -> Asked:
+        """Return who asks, when and from where. Raises: PermissionDenied for whoever is not signed in."""
+        if not isinstance(request.user, User):
+            raise PermissionDenied
+        return cls(user=request.user, obj=None, now=clock.now(), address=address_of(request))
+
     @property
     def reason(self) -> str:
         """Why, in the person's words."""
@@ -208,16 +215,13 @@ def answer(page: ActPage, request: HttpRequest, object_id: str) -> HttpResponseB
     """Show the form, the table of before and after, or do the deed."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    user = request.user
-    if not isinstance(user, User):
-        raise PermissionDenied
+    asked = Asked.by(request)
     if len(object_id) > OBJECT_ID_LENGTH_MAX or not object_id.isprintable():
         raise Http404
-    asked = Asked(user=user, obj=None, now=clock.now(), address=address_of(request))
-    if not page.may(user):
+    if not page.may(asked.user):
         note_refusal(page, request, asked, object_id, errors.NotAllowed())
         raise PermissionDenied
-    asked = replace(asked, obj=page.load(user, object_id, False))
+    asked = replace(asked, obj=page.load(asked.user, object_id, False))
     if asked.obj is None:
         note_refusal(page, request, asked, object_id, errors.OrderUnknown())
         raise Http404

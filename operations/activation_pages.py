@@ -16,11 +16,9 @@ from django.utils.translation import gettext as _t
 
 from channels.models import Channel, ChannelService
 from diamondpay.identity import refusals
-from diamondpay.lib import clock, errors, pages, selections
-from diamondpay.lib.admin import address_of
+from diamondpay.lib import errors, pages, selections
 from diamondpay.lib.admin_terms import ASK_MANY, FOUND, MAY_ASK, TermsAdmin
 from diamondpay.lib.house import House
-from diamondpay.models import User
 from merchants.models import MerchantService, ServiceBound
 from operations import act_pages, activations, effects, form_tokens, terms
 from operations.act_pages import ActForm, Asked
@@ -32,11 +30,8 @@ def answer(request: HttpRequest, model: type[models.Model]) -> HttpResponseBase:
     """Show the chosen rows with their terms, or ask for the activation of each."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    user = request.user
-    if not isinstance(user, User):
-        raise PermissionDenied
-    asked = Asked(user=user, obj=None, now=clock.now(), address=address_of(request))
-    if not user.has_perms(MAY_ASK):
+    asked = Asked.by(request)
+    if not asked.user.has_perms(MAY_ASK):
         _note_refusal(request, model, asked, errors.NotAllowed())
         raise PermissionDenied
     try:

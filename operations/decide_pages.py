@@ -20,8 +20,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _t
 
 from diamondpay import step_up
-from diamondpay.lib import clock, errors, pages, selections
-from diamondpay.lib.admin import address_of
+from diamondpay.lib import errors, pages, selections
 from diamondpay.models import User
 from operations import act_pages, approval_pages, approval_rules, effects, form_tokens, objects
 from operations.act_pages import ActForm, ActPage, Asked, Change
@@ -84,16 +83,13 @@ def answer(request: HttpRequest) -> HttpResponseBase:
     """Show the chosen acts, or decide those of them that this person may."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    user = request.user
-    if not isinstance(user, User):
-        raise PermissionDenied
-    asked = Asked(user=user, obj=None, now=clock.now(), address=address_of(request))
+    asked = Asked.by(request)
     given = request.POST if request.method == "POST" else request.GET
     ids = selections.read(given, is_numbered=True, row_count_max=ACTS_MAX)
     page = _DECISIONS.get(request.POST.get("decision", "")) if request.method == "POST" else None
     if page is not approval_pages.APPROVE:
         ids = list(dict.fromkeys([*ids, *given.getlist(_REJECTED_ONLY)]))[: ACTS_MAX + 1]
-    if not user.has_perm(approval_pages.DECIDE):
+    if not asked.user.has_perm(approval_pages.DECIDE):
         act_pages.note_refusal(page or approval_pages.REJECT, request, asked, "", errors.NotAllowed())
         raise PermissionDenied
     if request.method != "POST":
