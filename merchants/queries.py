@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
 from channels import queries as channel_queries
 from channels.models import Currency, Service
 from diamondpay.lib import errors, sql
 from merchants.models import Merchant, MerchantChannel, MerchantService
 
-# More merchants than this are found by typing, not by scrolling.
-CHOICE_MAX = 200
+# More merchants than this are found by typing, not by scrolling; so many of what begins so are offered.
+CHOICE_MAX, _FOUND_MAX = 200, 50
 _TERMS = sql.Columns(MerchantService, table="terms")
 _SERVICE = sql.Columns(Service, table="service", at=_TERMS.end)
 _CURRENCY = sql.Columns(Currency, table="currency", at=_SERVICE.end)
@@ -19,6 +23,43 @@ _ACTIVATED = f"""
     JOIN channels_currency AS currency ON currency.code = service.currency_id
     WHERE terms.merchant_id = %(merchant)s AND terms.service_id = %(service)s
 """  # noqa: S608 - our own names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MerchantChoice:
+    """What a form offers of the merchants that somebody may take: all of `few`, or, where they are more, a
+    line to type in and what was `found` for it as long as none is chosen.
+    """
+
+    few: tuple[Merchant, ...] = ()
+    found: tuple[Merchant, ...] = ()
+    is_typed: bool = False
+    chosen: Merchant | None = None
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether there is none to take."""
+        return not self.few and not self.is_typed
+
+
+def choose_merchant(allowed: QuerySet[Merchant], text: str) -> MerchantChoice:
+    """Return what a form offers of the allowed merchants when `text` was chosen or typed; the only one is
+    chosen where nothing was.
+    """
+    wanted = text.strip()
+    few = tuple(allowed[: CHOICE_MAX + 1])
+    chosen = allowed.filter(pk=wanted.upper()).first() if wanted and wanted.isprintable() else None
+    if len(few) <= CHOICE_MAX:
+        is_only = not wanted and len(few) == 1
+        return MerchantChoice(few=few, chosen=few[0] if is_only else chosen)
+    found = _beginning_with(allowed, wanted)[:_FOUND_MAX] if chosen is None else ()
+    return MerchantChoice(is_typed=True, chosen=chosen, found=tuple(found))
+
+
+def _beginning_with(merchants: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
+    if not text.isprintable():
+        return merchants.none()
+    return merchants.filter(Q(pk__istartswith=text) | Q(name__istartswith=text))
 
 
 def active_merchant(merchant_id: str) -> Merchant | None:

@@ -33,12 +33,12 @@ from diamondpay.lib.admin import address_of
 from diamondpay.lib.spreadsheet import upload_kinds
 from diamondpay.lib.spreadsheet.uploads import FileRefused
 from diamondpay.models import User
+from merchants import queries
 from merchants.models import Merchant, MerchantService
-from operations import batch_view, create_offer
+from operations import batch_view
 from operations.batches import acts, checking, results, returned, rights, template
 from operations.batches.models import BatchPayout
 
-_MERCHANTS_FOUND_MAX = 50
 _FAULTS_SHOWN_MAX = 500
 _BATCHES_SHOWN_MAX = 50
 
@@ -47,16 +47,18 @@ _BATCHES_SHOWN_MAX = 50
 class Chosen:
     """What the form stands at: whose payouts, of which service, from which wallet; and what is wrong."""
 
-    merchants: list[Merchant]
-    # Of many merchants: those whose id or name begins with what was typed, instead of all to choose from.
-    has_more_merchants: bool = False
+    choice: queries.MerchantChoice
     typed: str = ""
-    merchant: Merchant | None = None
     services: list[MerchantService] = field(default_factory=list)
     terms: MerchantService | None = None
     at: checking.Ground | None = None
     wallet: str = ""
     complaints: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def merchant(self) -> Merchant | None:
+        """The chosen merchant."""
+        return self.choice.chosen
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
@@ -96,18 +98,10 @@ def _newest(user: User) -> list[BatchPayout]:
 
 def _chosen(user: User, sent: Any) -> Chosen:
     """Return what the address or form chooses, within what the user may choose."""
-    allowed = rights.merchants_for(user)
-    chosen = Chosen(merchants=list(allowed[: create_offer.MERCHANT_CHOICE_MAX + 1]))
-    chosen.has_more_merchants = len(chosen.merchants) > create_offer.MERCHANT_CHOICE_MAX
-    wanted = chosen.typed = sent.get("merchant", "").strip()
-    if wanted.isprintable():
-        chosen.merchant = allowed.filter(pk=wanted.upper()).first()
-    if not wanted and len(chosen.merchants) == 1:
-        chosen.merchant = chosen.merchants[0]
+    typed = sent.get("merchant", "").strip()
+    chosen = Chosen(choice=queries.choose_merchant(rights.merchants_for(user), typed), typed=typed)
     if chosen.merchant is None:
-        if chosen.has_more_merchants:
-            chosen.merchants = list(create_offer.beginning_with(allowed, wanted)[:_MERCHANTS_FOUND_MAX])
-        if wanted:
+        if typed:
             chosen.complaints["merchant"] = _t("Choose a merchant of the list.")
         return chosen
     chosen.services = list(

@@ -16,6 +16,7 @@ from channels.models import Currency, Service
 from channels.upstreams import base
 from diamondpay.lib import clock, errors, money
 from diamondpay.models import User
+from merchants import queries
 from merchants.models import Merchant
 from operations import create_entry, create_offer, limits, placement, settlement
 from operations.create_entry import Entry, Input
@@ -53,9 +54,7 @@ class Desk:
     kind: Kind
     user: User
     entry: Entry
-    merchants: list[Merchant]
-    has_more_merchants: bool
-    merchant: Merchant | None = None
+    choice: queries.MerchantChoice
     services: create_offer.Services | None = None
     offered: create_offer.Offered | None = None
     channels: list[create_offer.Channel] = field(default_factory=list)
@@ -64,6 +63,11 @@ class Desk:
     inputs: list[Input] = field(default_factory=list)
     like: Payment | Payout | None = None
     kept: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def merchant(self) -> Merchant | None:
+        """The chosen merchant."""
+        return self.choice.chosen
 
     @property
     def service(self) -> Service | None:
@@ -81,18 +85,7 @@ class Desk:
 def look(*, kind: Kind, user: User, entry: Entry) -> Desk:
     """Return the form as it stands for what was entered so far; wrong choices are simply not chosen."""
     allowed = create_offer.merchants_for(user=user, direction=kind.direction)
-    merchants = list(allowed[: create_offer.MERCHANT_CHOICE_MAX + 1])
-    desk = Desk(
-        kind=kind,
-        user=user,
-        entry=entry,
-        merchants=merchants[: create_offer.MERCHANT_CHOICE_MAX],
-        has_more_merchants=len(merchants) > create_offer.MERCHANT_CHOICE_MAX,
-    )
-    if entry.merchant and entry.merchant.isprintable():
-        desk.merchant = allowed.filter(pk=entry.merchant.upper()).first()
-    elif not entry.merchant and len(merchants) == 1:
-        desk.merchant = merchants[0]
+    desk = Desk(kind=kind, user=user, entry=entry, choice=queries.choose_merchant(allowed, entry.merchant))
     if desk.merchant is None:
         return desk
     desk.like = create_entry.order_like(kind=kind, user=user, number=entry.like)

@@ -9,20 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import ChannelService, Direction, Service
 from diamondpay.lib import errors
 from diamondpay.models import User
-from merchants import queries
 from merchants.models import Merchant, MerchantService
 from operations import limits, routing, service_options
 from records import filters, ledger
 
 Words = errors.Words
-MERCHANT_CHOICE_MAX = queries.CHOICE_MAX
 _WITHOUT_WALLET_MAX = 50
 
 _PAYMENT_OWN = "operations.operation_payment_write"
@@ -117,14 +115,6 @@ def may_create_for(*, user: User, direction: str, merchant_id: str) -> bool:
     if user.has_perm(everywhere):
         return confined is None or merchant_id in confined
     return user.has_perm(own) and merchant_id in (confined or ())
-
-
-def beginning_with(merchants: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
-    """Return the merchants whose id or name begins with the text."""
-    wanted = text.strip()
-    if not wanted.isprintable():
-        return merchants.none()
-    return merchants.filter(Q(pk__istartswith=wanted) | Q(name__istartswith=wanted))
 
 
 def services_of(*, merchant: Merchant, direction: str) -> Services:

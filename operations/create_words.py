@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _t
 
 from channels.models import Currency
 from diamondpay.lib import crypto, money
-from merchants.models import Merchant
 from operations import create_desk, create_offer, limits, placement, settlement
 from operations.create_desk import Desk
 from records.admin import parts
@@ -29,7 +28,6 @@ def form(desk: Desk, *, complaints: Mapping[str, Words]) -> dict[str, Any]:
         "complaints": {name: words for name, words in complaints.items() if name},
         "complaint": complaints.get("", ""),
         "merchant_typed": desk.entry.merchant or (desk.merchant.pk if desk.merchant else ""),
-        "merchants_found": _found(desk),
         "services": _services(desk),
         "services_left_out": [each for each in _left_out(desk) if each.is_activated],
         "services_not_activated": [each for each in _left_out(desk) if not each.is_activated],
@@ -94,14 +92,6 @@ def _undrawn(desk: Desk) -> list[tuple[str, str]]:
     if desk.services is None:
         rest["service"] = entry.service
     return [(name, value) for name, value in rest.items() if value]
-
-
-def _found(desk: Desk) -> list[Merchant]:
-    """Return merchants for what was typed, where there are too many to show."""
-    if not desk.has_more_merchants or desk.merchant is not None:
-        return []
-    allowed = create_offer.merchants_for(user=desk.user, direction=desk.kind.direction)
-    return list(create_offer.beginning_with(allowed, desk.entry.merchant)[:50])
 
 
 def _services(desk: Desk) -> list[dict[str, Any]]:

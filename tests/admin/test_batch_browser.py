@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
+from merchants import queries
 from merchants.registration import Registered
-from operations import create_offer
 from operations.batches import placing
 from operations.batches.models import BatchPayout
 from records.models import Payout
@@ -22,15 +21,6 @@ from tests.lib import spreadsheets
 from tests.operations.batching import good
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 @pytest.fixture
@@ -57,7 +47,7 @@ def test_of_very_many_merchants_one_is_found_by_typing(
     browser: Browser, live_server: LiveServer, acme: Registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book.merchant("Rival")
-    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    monkeypatch.setattr(queries, "CHOICE_MAX", 1)
     with chromium.visit(browser, live_server.url) as visit:
         page = visit.page
         visit.sign_in("maker")

@@ -11,8 +11,8 @@ from django.test import Client
 
 from diamondpay.lib import clock
 from diamondpay.models import AuditRow, User
+from merchants import queries
 from merchants.registration import Registered
-from operations import create_offer
 from operations.batches import acts, placing
 from operations.batches.models import BatchPayout
 from records.models import Payout
@@ -280,10 +280,10 @@ def test_more_merchants_than_fit_are_found_by_typing(
 ) -> None:
     book.merchant("Rival")
     book.merchant("Acme Two")
-    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    monkeypatch.setattr(queries, "CHOICE_MAX", 1)
     page: Any = client.get(PAGE, {"merchant": "acme"}, headers={"HX-Request": "true"})
     assert (page.status_code, b"<datalist" in page.content) == (200, True)
-    assert [row.name for row in page.context["chosen"].merchants] == ["Acme", "Acme Two"]
+    assert [row.name for row in page.context["chosen"].choice.found] == ["Acme", "Acme Two"]
     assert client.get(PAGE, {"merchant": "acme"}).status_code == 422
     chosen: Any = client.get(PAGE, {"merchant": f" {owner.merchant.pk.lower()} "})
     assert (chosen.status_code, chosen.context["chosen"].merchant) == (200, owner.merchant)

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from channels.models import Channel, ChannelService, Service
+from merchants import queries
 from merchants.models import MerchantService
 from merchants.registration import Registered
-from operations import create_offer
 from records import ledger, parties, payer_links
 from records.models import Payment, Payout
 from tests import factories
@@ -26,15 +26,6 @@ from tests.support.scripted_upstream import NAME, ScriptedUpstream, upstream
 
 __all__ = ["upstream"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with pytest.MonkeyPatch.context() as patch, chromium.running() as launched:
-        # The browser's driver keeps an event loop in this thread, which Django would take for async code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield launched
 
 
 @pytest.fixture
@@ -329,7 +320,7 @@ def test_after_a_lost_answer_pressing_again_finds_the_same_order(
 def test_of_very_many_merchants_one_is_found_by_typing(
     browser: Browser, live_server: LiveServer, acme: Registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    monkeypatch.setattr(queries, "CHOICE_MAX", 1)
     with chromium.visit(browser, live_server.url) as visit:
         visit.sign_in("operator")
         page = visit.page

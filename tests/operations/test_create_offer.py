@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from channels.models import Channel, ChannelService, Service
 from diamondpay.models import User
+from merchants import queries
 from merchants.models import Membership, Merchant, MerchantChannel, MerchantService
 from merchants.registration import Registered
 from operations import create_offer, routing, service_options
@@ -200,9 +201,9 @@ def test_more_merchants_than_fit_are_found_by_typing(
 ) -> None:
     creating.make_owner("Rival")
     creating.make_owner("Acme Two")
-    monkeypatch.setattr(create_offer, "MERCHANT_CHOICE_MAX", 1)
+    monkeypatch.setattr(queries, "CHOICE_MAX", 1)
     page = client.post(creating.PAYMENT_PAGE, {"merchant": "acme"})
-    assert [row.name for row in page.context["merchants_found"]] == ["Acme", "Acme Two"]
+    assert [row.name for row in page.context["desk"].choice.found] == ["Acme", "Acme Two"]
     assert b"<datalist" in page.content
     chosen = client.post(creating.PAYMENT_PAGE, {"merchant": owner.merchant.pk.lower()})
     assert chosen.context["desk"].merchant == owner.merchant
