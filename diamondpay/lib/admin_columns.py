@@ -147,11 +147,13 @@ class Columns:
 
     def moment(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a time in the viewer's zone, short; in full when pointed at."""
-        return self._named(_moment(reader(name), full=False), kind="moment", name=name, label=label)
+        read = reader(name)
+        return self._named(lambda row: moment(read(row)), kind="moment", name=name, label=label)
 
     def full_moment(self, name: str, *, label: Any = None) -> Callable[[Any], Any]:
         """Show a time in the viewer's zone with its date, seconds and offset."""
-        return self._named(_moment(reader(name), full=True), kind="moment", name=name, label=label)
+        read = reader(name)
+        return self._named(lambda row: moment(read(row), full=True), kind="moment", name=name, label=label)
 
     def link(self, name: str, *, shown: str = "", label: Any = None) -> Callable[[Any], Any]:
         """Link to the page of a related object. `shown` is the path of the text; without it, the key."""
@@ -337,19 +339,16 @@ def reader(name: str) -> Callable[[Any], Any]:
     return read
 
 
-def _moment(read: Callable[[Any], Any], *, full: bool) -> Callable[[Any], Any]:
-    def show(row: Any) -> Any:
-        value: datetime | None = read(row)
-        if value is None:
-            return dash()
-        local = value.astimezone(timezone.get_current_timezone()).isoformat(sep=" ", timespec="seconds")
-        stamp, offset = local[:_STAMP_LENGTH], local[_STAMP_LENGTH:].replace(":", "")
-        # What is far away is told apart by its year, what is near by its seconds.
-        is_near = abs((value - timezone.now()).days) < _NEAR_DAYS
-        shown = f"{stamp} {offset}" if full else stamp[5:] if is_near else stamp[:-3]
-        return markup.filled(_TIME, value.isoformat(), f"{stamp} {offset}", shown)
-
-    return show
+def moment(value: datetime | None, *, full: bool = False) -> SafeString:
+    """Return a time in the viewer's zone, short, and in full when pointed at; a dash for none."""
+    if value is None:
+        return _DASH
+    local = value.astimezone(timezone.get_current_timezone()).isoformat(sep=" ", timespec="seconds")
+    stamp, offset = local[:_STAMP_LENGTH], local[_STAMP_LENGTH:].replace(":", "")
+    # What is far away is told apart by its year, what is near by its seconds.
+    is_near = abs((value - timezone.now()).days) < _NEAR_DAYS
+    shown = f"{stamp} {offset}" if full else stamp[5:] if is_near else stamp[:-3]
+    return markup.filled(_TIME, value.isoformat(), f"{stamp} {offset}", shown)
 
 
 def dash() -> SafeString:

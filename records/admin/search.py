@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from diamondpay.lib import admin_columns, clock, crypto, deadlines, pages
 from merchants.models import Merchant
 from records import search
-from records.admin import base, parts, search_rows
+from records.admin import parts, search_rows
 from records.search import Findings, Hit
 
 # Each key is one probe of an index; whatever takes longer is not the text's fault but ours.
@@ -80,12 +80,12 @@ def _opened(request: HttpRequest, findings: Findings, exact: Hit) -> HttpRespons
 def _groups(findings: Findings) -> list[dict[str, Any]]:
     """Return the tables of the page: deposits, payouts, then what is no order."""
     orders = (
-        (_t("Deposit orders"), "payment", findings.payments, base.PAYMENT_TONES),
-        (_t("Payout orders"), "payout", findings.payouts, base.PAYOUT_TONES),
+        (_t("Deposit orders"), "payment", findings.payments),
+        (_t("Payout orders"), "payout", findings.payouts),
     )
     found: list[dict[str, Any]] = [
-        {**_orders(hits, tones), "title": title, "is_cut": kind in findings.cut}
-        for title, kind, hits, tones in orders
+        {**_orders(hits), "title": title, "is_cut": kind in findings.cut}
+        for title, kind, hits in orders
         if hits
     ]
     others = [_merchant(hit) for hit in findings.merchants]
@@ -97,9 +97,9 @@ def _groups(findings: Findings) -> list[dict[str, Any]]:
     return found
 
 
-def _orders(hits: Iterable[Hit], tones: dict[int, str]) -> dict[str, Any]:
+def _orders(hits: Iterable[Hit]) -> dict[str, Any]:
     found = [search_rows.found(hit) for hit in hits]
-    return {"orders": found, "body": search_rows.body(found, tones)}
+    return {"orders": found, "body": search_rows.body(found)}
 
 
 def _merchant(hit: Hit) -> dict[str, Any]:

@@ -9,18 +9,20 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 
 from channels.models import Currency
 from diamondpay.lib import admin_columns, markup
-from records.admin import life, parts
+from records.admin import base, life, parts
 from records.models import Payment, PaymentStatus, Payout, PayoutStatus
 from records.search import Hit
 
-_MOMENT_LENGTH = len("2026-11-28 14:05:09")
 _UNIT_COUNT_MAX = 256
+_STATUSES = (
+    (Payment, PaymentStatus, base.PAYMENT_TONES),
+    (Payout, PayoutStatus, base.PAYOUT_TONES),
+)
 _TEST = ' <span class="badge outline">{}</span>'
 # Once filled with the headings, which a phone shows beside the cells, it is the shape of a row.
 _SHAPE = (
@@ -34,7 +36,7 @@ _SHAPE = (
     '<td class="number" data-label="{requested}">{{requested}}</td>'
     '<td class="number" data-label="{actual}">{{actual}}</td>'
     '<td data-label="{status}">{{status}}{{test}}</td>'
-    '<td data-label="{created}"><time datetime="{{at}}" title="{{full}}">{{created}}</time></td></tr>'
+    '<td data-label="{created}">{{created}}</td></tr>'
 )
 
 
@@ -49,11 +51,15 @@ def found(hit: Hit) -> dict[str, Any]:
     }
 
 
-def body(orders: Iterable[Mapping[str, Any]], tones: Mapping[int, str]) -> SafeString:
-    """Return the rows of orders of one kind; `tones` are those of its statuses."""
+def body(orders: Iterable[Mapping[str, Any]]) -> SafeString:
+    """Return the rows of orders."""
     shape = _shape()
-    words = {int(code): str(word) for code, word in (*PaymentStatus.choices, *PayoutStatus.choices)}
-    return SafeString("".join(_row(shape, each, tones, words) for each in orders))
+    # A deposit and a payout mean different states by the same number.
+    badges: dict[tuple[type[Payment | Payout], int], SafeString] = {
+        (model, status.value): parts.badge(str(status.label), found[status.value])
+        for model, statuses, found in _STATUSES for status in statuses
+    }  # fmt: skip
+    return SafeString("".join(_row(shape, each, badges) for each in orders))
 
 
 @functools.lru_cache(maxsize=_UNIT_COUNT_MAX)
@@ -71,11 +77,11 @@ def _shape() -> str:
     return _SHAPE.format(**{name: markup.safe(text) for name, text in headings.items()})
 
 
-def _row(shape: str, found: Mapping[str, Any], tones: Mapping[int, str], words: Mapping[int, str]) -> str:
+def _row(
+    shape: str, found: Mapping[str, Any], badges: Mapping[tuple[type[Payment | Payout], int], SafeString]
+) -> str:
     order: Any = found["order"]
     unit = _unit(order.currency_id, order.currency_exponent)
-    at = timezone.localtime(order.created_at).isoformat(sep=" ", timespec="seconds")
-    stamp, offset = at[:_MOMENT_LENGTH], at[_MOMENT_LENGTH:].replace(":", "")
     return markup.filled(
         shape,
         keys=", ".join(found["keys"]), url=found["url"], number=found["number"],
@@ -84,7 +90,7 @@ def _row(shape: str, found: Mapping[str, Any], tones: Mapping[int, str], words: 
         account=f"…{order.account_tail}" if order.account_tail else admin_columns.dash(),
         requested=parts.amount(order.requested_amount, unit),
         actual=parts.amount(order.actual_amount, unit),
-        status=parts.badge(words[order.status], tones[order.status]),
+        status=badges[type(order), order.status],
         test=markup.filled(_TEST, _t("test")) if order.is_test else "",
-        at=order.created_at.isoformat(), full=f"{stamp} {offset}", created=stamp,
+        created=admin_columns.moment(order.created_at),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from channels.models import Token
 from channels.upstreams import base
 from diamondpay.lib import clock, crypto, uploads
 from diamondpay.models import User
-from merchants.models import ApiCall, Merchant, MerchantChannel
+from merchants.models import ApiCall, Merchant, MerchantChannel, MerchantService
 from merchants.registration import Registered
 from operations import approvals, placement
 from operations.models import Act, FormToken
@@ -107,6 +107,55 @@ def payout(
                 changed_by=Actor.CALLBACK, channel_order_no=f"UP-{placed.payout_id}",
             )  # fmt: skip
     return placed
+
+
+def deposits_of_every_state(owner: Registered) -> dict[str, Payment | Payout]:
+    """Make a deposit in each state."""
+    now = clock.now()
+    open_one, failed, closed = (deposit(owner, f"d-{n}", is_paid=False) for n in range(3))
+    with transaction.atomic():
+        payments.fail(
+            payment=payments.locked(failed.pk),
+            now=now,
+            changed_by=Actor.CALLBACK,
+            reason="payer's bank said no",
+        )
+    late = deposit(owner, "d-late", is_paid=False)
+    for payment in (closed, late):
+        payments.close(payment_pk=payment.pk, now=now, changed_by=Actor.EXPIRY, reason="Expired.")
+    settled(late, "300")
+    return {
+        "deposit open": open_one, "deposit failed": failed, "deposit closed": closed, "deposit late": late,
+        "deposit paid": deposit(owner, "d-paid"),
+    }  # fmt: skip
+
+
+def payouts_of_every_state(owner: Registered, boss: User) -> dict[str, Payment | Payout]:
+    """Make a payout in each state."""
+    terms = MerchantService.objects.filter(merchant=owner.merchant, service_id="SVC0004")
+    found: dict[str, Payment | Payout] = {
+        "payout paid": payout(owner, "p-paid"),
+        "payout unknown": payout(owner, "p-unknown", is_paid=False),
+    }  # fmt: skip
+    for name, rule in (("failed", "fail"), ("held", "hold")):
+        factories.set_terms(terms, after_failure=rule)
+        failing = payout(owner, f"p-{name}", is_paid=False)
+        with transaction.atomic():
+            attempt, locked = payouts.locked_attempt(failing.attempts.get().pk)
+            payouts.attempt_failed(
+                payout=locked,
+                attempt=attempt,
+                reason="no such account",
+                now=clock.now(),
+                changed_by=Actor.QUERY,
+            )
+        found[f"payout {name}"] = failing
+    owner.merchant.payout_audit = "manual"
+    owner.merchant.save()
+    found["payout in review"] = payout(owner, "p-review", is_paid=False)
+    rejected = payout(owner, "p-rejected", is_paid=False)
+    payouts.reject(payout_pk=rejected.pk, user=boss, reason="unknown recipient", now=clock.now())
+    return {**found, "payout rejected": rejected}
 
 
 def fund(owner: Registered, amount: str = "100000", *, request_id: str = "") -> None:

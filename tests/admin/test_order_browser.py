@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.db import transaction
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
-from diamondpay.lib import clock
-from diamondpay.models import User
-from merchants.models import MerchantService
 from merchants.registration import Registered
-from records import payments, payouts
-from records.models import Actor, Payment, Payout
+from records.models import Payment, Payout
 from tests import factories
 from tests.admin import book, chromium
 from tests.admin.test_lists import url_of
@@ -43,56 +38,10 @@ def desk(browser: Browser) -> Desk:
     boss = factories.make_user("boss", is_superuser=True)
     owner = book.merchant("Acme")
     book.fund(owner)
-    return Desk(owner=owner, orders={**deposits(owner), **sent(owner, boss)})
-
-
-def deposits(owner: Registered) -> dict[str, Payment | Payout]:
-    """Make a deposit in each state."""
-    now = clock.now()
-    open_one, failed, closed = (book.deposit(owner, f"d-{n}", is_paid=False) for n in range(3))
-    with transaction.atomic():
-        payments.fail(
-            payment=payments.locked(failed.pk),
-            now=now,
-            changed_by=Actor.CALLBACK,
-            reason="payer's bank said no",
-        )
-    late = book.deposit(owner, "d-late", is_paid=False)
-    for payment in (closed, late):
-        payments.close(payment_pk=payment.pk, now=now, changed_by=Actor.EXPIRY, reason="Expired.")
-    book.settled(late, "300")
-    return {
-        "deposit open": open_one, "deposit failed": failed, "deposit closed": closed, "deposit late": late,
-        "deposit paid": book.deposit(owner, "d-paid"),
-    }  # fmt: skip
-
-
-def sent(owner: Registered, boss: User) -> dict[str, Payment | Payout]:
-    """Make a payout in each state."""
-    terms = MerchantService.objects.filter(merchant=owner.merchant, service_id="SVC0004")
-    found: dict[str, Payment | Payout] = {
-        "payout paid": book.payout(owner, "p-paid"),
-        "payout unknown": book.payout(owner, "p-unknown", is_paid=False),
-    }  # fmt: skip
-    for name, rule in (("failed", "fail"), ("held", "hold")):
-        factories.set_terms(terms, after_failure=rule)
-        payout = book.payout(owner, f"p-{name}", is_paid=False)
-        with transaction.atomic():
-            attempt, locked = payouts.locked_attempt(payout.attempts.get().pk)
-            payouts.attempt_failed(
-                payout=locked,
-                attempt=attempt,
-                reason="no such account",
-                now=clock.now(),
-                changed_by=Actor.QUERY,
-            )
-        found[f"payout {name}"] = payout
-    owner.merchant.payout_audit = "manual"
-    owner.merchant.save()
-    found["payout in review"] = book.payout(owner, "p-review", is_paid=False)
-    rejected = book.payout(owner, "p-rejected", is_paid=False)
-    payouts.reject(payout_pk=rejected.pk, user=boss, reason="unknown recipient", now=clock.now())
-    return {**found, "payout rejected": rejected}
+    return Desk(
+        owner=owner,
+        orders={**book.deposits_of_every_state(owner), **book.payouts_of_every_state(owner, boss)},
+    )
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -125,6 +126,20 @@ def test_a_merchant_is_found_by_the_beginning_of_its_name(
     response = asked(client, "acM")
     assert keys(response) == [(owner.merchant.pk, ["merchant name"])]
     assert f"/admin/records/payment/?merchant={owner.merchant.pk}" in response.content.decode()
+
+
+def test_each_order_that_is_found_tells_its_own_state(client: Client, boss: User, owner: Registered) -> None:
+    book.deposits_of_every_state(owner)
+    book.payouts_of_every_state(owner, boss)
+    page = asked(client, "0123").content.decode()
+    rows = re.findall(r'title="([dp]-[a-z0-9-]+)">.*?<span class="badge (\w+)">([^<]+)</span>', page)
+    assert {number: (tone, word) for number, tone, word in rows} == {
+        "d-0": ("progress", "In Progress"), "d-1": ("failed", "Failed"), "d-2": ("closed", "Closed"),
+        "d-late": ("success", "Success"), "d-paid": ("success", "Success"),
+        "p-paid": ("success", "Success"), "p-unknown": ("progress", "In Progress"),
+        "p-failed": ("failed", "Failed"), "p-held": ("progress", "In Progress"),
+        "p-review": ("review", "Under Review"), "p-rejected": ("closed", "Review Rejected"),
+    }  # fmt: skip
 
 
 def test_an_account_is_found_by_its_tail_and_whole_and_each_key_is_named(
